@@ -1,0 +1,1 @@
+"""What the web and the worker processes share: settings, shapes, errors and the session store."""

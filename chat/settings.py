@@ -1,0 +1,147 @@
+"""The environment, read once, typed, at the start of a process.
+
+Every variable is optional but ``MODEL_URL``, which only the worker needs. A variable that is
+empty counts as unset. ``.env`` is read too; the environment wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from dotenv import dotenv_values
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
+
+DEAD_MODEL_HOST = "api-inference.huggingface.co"
+MISSPELT = {"HUGGINFACE_INFERENCE_TOKEN": "HUGGINGFACE_INFERENCE_TOKEN"}
+
+
+class SettingsError(Exception):
+    """A variable has a value that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One process's configuration. Times are in seconds."""
+
+    redis_url: str = field(repr=False)  # may hold a password
+    broker_url: str = field(repr=False)
+    model_url: str | None
+    model_name: str
+    model_token: str | None = field(repr=False)
+    model_timeout: float
+    max_new_tokens: int
+    model_temperature: float | None
+    model_top_p: float | None
+    model_use_cache: bool
+    model_context: int  # tokens
+    system_prompt: str | None
+    history_window: int  # messages, the new one among them
+    session_ttl: int  # 0: never
+    max_message_length: int  # code points
+    allowed_origins: tuple[str, ...]
+    worker_concurrency: int
+    app_env: str
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+
+
+def _redis_url(env: Mapping[str, str]) -> str:
+    """Accept a URL, the tutorial's ``host:port`` with its user and password, or its host and port."""
+    value = env.get("REDIS_URL", "")
+    if "://" not in value:
+        place = value or f"{env.get('REDIS_HOST', '127.0.0.1')}:{env.get('REDIS_PORT', '6379')}"
+        user, password = env.get("REDIS_USER", ""), env.get("REDIS_PASSWORD", "")
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
+        value = f"redis://{login}{place}"
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("redis", "rediss") and bool(parts.hostname)
+        usable = usable and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValidationError(
+            "must be redis://HOST:PORT, rediss://HOST:PORT or HOST:PORT", "REDIS_URL"
+        )
+    return value
+
+
+def _number(kind: type[fields.Integer | fields.Float], name: str, default: Any, **limits: Any) -> Any:
+    return kind(data_key=name, load_default=default, validate=validate.Range(**limits))
+
+
+class SettingsSchema(Schema):
+    """The variables by name, with their defaults and bounds."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    redis_url = fields.String(data_key="REDIS_URL", required=True)
+    broker_url = fields.Url(
+        data_key="CELERY_BROKER_URL", schemes={"redis", "rediss"}, require_tld=False, load_default=None
+    )
+    model_url = fields.Url(
+        data_key="MODEL_URL", schemes={"http", "https"}, require_tld=False, load_default=None
+    )
+    model_name = fields.String(data_key="MODEL_NAME", load_default="EleutherAI/gpt-j-6b")
+    model_token = fields.String(data_key="HUGGINGFACE_INFERENCE_TOKEN", load_default=None)
+    model_timeout = _number(fields.Float, "MODEL_TIMEOUT", 120.0, min=0, min_inclusive=False)
+    max_new_tokens = _number(fields.Integer, "MAX_NEW_TOKENS", 256, min=1)
+    model_temperature = _number(fields.Float, "MODEL_TEMPERATURE", None, min=0)
+    model_top_p = _number(fields.Float, "MODEL_TOP_P", None, min=0, max=1, min_inclusive=False)
+    model_use_cache = fields.Boolean(data_key="MODEL_USE_CACHE", load_default=False)
+    model_context = _number(fields.Integer, "MODEL_CONTEXT", 2048, min=16)
+    system_prompt = fields.String(data_key="SYSTEM_PROMPT", load_default=None)
+    history_window = _number(fields.Integer, "HISTORY_WINDOW", 4, min=1)
+    session_ttl = _number(fields.Integer, "SESSION_TTL", 3600, min=0)
+    max_message_length = _number(fields.Integer, "MAX_MESSAGE_LENGTH", 4000, min=1)
+    allowed_origins = fields.Function(
+        data_key="ALLOWED_ORIGINS", deserialize=_origins, load_default=()
+    )
+    worker_concurrency = _number(fields.Integer, "WORKER_CONCURRENCY", 50, min=1)
+    app_env = fields.String(data_key="APP_ENV", load_default="production")
+
+    @pre_load
+    def gather(self, data: Mapping[str, str], **_: Any) -> dict[str, str]:
+        env = {name: value for name, value in data.items() if value.strip()}
+        for misspelt, name in MISSPELT.items():
+            if misspelt in env:
+                env.setdefault(name, env[misspelt])
+        env["REDIS_URL"] = _redis_url(env)
+        return env
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> Settings:
+        if data["model_url"] and urlsplit(data["model_url"]).hostname == DEAD_MODEL_HOST:
+            raise ValidationError(
+                f"points at {DEAD_MODEL_HOST}, which was switched off; serve GPT-J yourself or take"
+                " any other model and put its address there (see README, “Another model”)",
+                "MODEL_URL",
+            )
+        data["broker_url"] = data["broker_url"] or data["redis_url"]
+        return Settings(**data)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from ``environ`` alone, or from ``.env`` and the process's environment.
+
+    Raises:
+        SettingsError: A value cannot be used; the message names each such variable.
+    """
+    if environ is None:
+        dotenv = {name: value or "" for name, value in dotenv_values(".env").items()}
+        environ = dotenv | dict(os.environ)
+    try:
+        return SettingsSchema().load(environ)
+    except ValidationError as error:
+        lines = [
+            f"{name}: {' '.join(map(str, said)) if isinstance(said, list) else said}"
+            for name, said in sorted(error.normalized_messages().items())
+        ]
+        raise SettingsError("\n".join(lines)) from None
