@@ -72,7 +72,9 @@ def _redis_url(env: Mapping[str, str]) -> str:
     return value
 
 
-def _number(kind: type[fields.Integer | fields.Float], name: str, default: Any, **limits: Any) -> Any:
+def _number(
+    kind: type[fields.Integer | fields.Float], name: str, default: Any, **limits: Any
+) -> Any:
     return kind(data_key=name, load_default=default, validate=validate.Range(**limits))
 
 
@@ -84,7 +86,10 @@ class SettingsSchema(Schema):
 
     redis_url = fields.String(data_key="REDIS_URL", required=True)
     broker_url = fields.Url(
-        data_key="CELERY_BROKER_URL", schemes={"redis", "rediss"}, require_tld=False, load_default=None
+        data_key="CELERY_BROKER_URL",
+        schemes={"redis", "rediss"},
+        require_tld=False,
+        load_default=None,
     )
     model_url = fields.Url(
         data_key="MODEL_URL", schemes={"http", "https"}, require_tld=False, load_default=None
