@@ -16,6 +16,8 @@ from typing import Any
 import redis
 from redis.connection import Connection
 
+from chat.connect import UNREACHABLE
+
 # A link that is silently dead is found by a ping of our own, in this many seconds at most twice.
 PING_AFTER = 5.0
 
@@ -69,29 +71,41 @@ class Listener:
         pool = client.connection_pool
         self._connection: Connection = pool.connection_class(**pool.connection_kwargs)
         self._sending = threading.Lock()
+        self._up = False
         self._pinged = False
 
-    def connect(self, tokens: Iterable[str]) -> None:
-        """Connect, anew if need be, and ask for the events of ``tokens``."""
+    def connect(self) -> None:
+        """Connect, anew if need be; nothing is heard yet.
+
+        Raises:
+            redis.ConnectionError, redis.TimeoutError: Redis is out of reach.
+        """
+        self._up = self._pinged = False
+        self._connection.disconnect()
+        self._connection.connect()
+        self._up = True
+
+    def subscribe(self, tokens: Iterable[str]) -> None:
+        """Ask for the events of sessions; `read` returns `Subscribed` as each is heard."""
+        self._send("SUBSCRIBE", tokens)
+
+    def unsubscribe(self, tokens: Iterable[str]) -> None:
+        """Hear no more of sessions."""
+        self._send("UNSUBSCRIBE", tokens)
+
+    def _send(self, command: str, tokens: Iterable[str] = ()) -> None:
+        """Send a command, or nothing while there is no connection: the reader makes one."""
+        names = [channel(token) for token in tokens]
         with self._sending:
-            self._connection.disconnect()
-            self._pinged = False
-            self._connection.connect()
-        self._send("SUBSCRIBE", list(tokens))
-
-    def subscribe(self, token: str) -> None:
-        """Ask for a session's events; `read` returns `Subscribed` once they are heard."""
-        self._send("SUBSCRIBE", [token])
-
-    def unsubscribe(self, token: str) -> None:
-        """Hear no more of a session."""
-        self._send("UNSUBSCRIBE", [token])
-
-    def _send(self, command: str, tokens: list[str]) -> None:
-        with self._sending:
-            if tokens and self._connection.is_connected:
-                names = [channel(token) for token in tokens]
+            if not self._up:
+                return
+            try:
                 self._connection.send_command(command, *names, check_health=False)
+            except UNREACHABLE:
+                # Half a command may be on its way, so this connection is of no more use. The
+                # reader notices its end.
+                self._up = False
+                self._connection.disconnect()
 
     def read(self) -> Event | Subscribed | None:
         """Wait for the next event, `PING_AFTER` seconds at most; None is nothing of interest.
@@ -101,11 +115,10 @@ class Listener:
             ValueError, KeyError: A payload that is no event; the next call reads on.
         """
         if not self._connection.can_read(timeout=PING_AFTER):
-            if self._pinged:
-                raise redis.ConnectionError("no answer to a ping")
-            with self._sending:
-                self._pinged = True
-                self._connection.send_command("PING", check_health=False)
+            if self._pinged or not self._up:
+                raise redis.ConnectionError("the connection is dead")
+            self._pinged = True
+            self._send("PING")
             return None
         self._pinged = False
         kind, *rest = self._connection.read_response(disconnect_on_error=False)

@@ -105,7 +105,7 @@ class Mailbox:
         return ids[0] if ids else None
 
     def stop(self, token: str, message_id: str) -> bool:
-        """End the reply to the oldest unanswered message, if that is the one; return whether to ring.
+        """End the reply to a message if it is the oldest unanswered; return whether to ring.
 
         What was said so far is the reply. Its maker finds out by its next step.
         """

@@ -52,7 +52,7 @@ def _origins(value: str) -> tuple[str, ...]:
 
 
 def _redis_url(env: Mapping[str, str]) -> str:
-    """Accept a URL, the tutorial's ``host:port`` with its user and password, or its host and port."""
+    """Accept a URL, the tutorial's ``host:port`` with user and password, or its host and port."""
     value = env.get("REDIS_URL", "")
     if "://" not in value:
         place = value or f"{env.get('REDIS_HOST', '127.0.0.1')}:{env.get('REDIS_PORT', '6379')}"
@@ -150,3 +150,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             for name, said in sorted(error.normalized_messages().items())
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def load_settings_or_exit() -> Settings:
+    """Read the settings as `load_settings` does; end the process where they cannot be used."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise SystemExit(f"Bad settings:\n{error}") from None

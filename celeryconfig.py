@@ -1,0 +1,54 @@
+"""Celery's settings: each that is not its default, with the reason.
+
+A task is only a ring: what it is about stands in the session's mailbox, and a sweeper rings
+again where a ring was lost. So nothing here needs to keep a task alive.
+"""
+
+from chat.settings import load_settings_or_exit
+
+_settings = load_settings_or_exit()
+
+broker_url = _settings.broker_url
+include = ["tasks.reply", "tasks.worker"]
+
+# Nobody waits for a ring's result.
+result_backend = None
+task_ignore_result = True
+
+# Acknowledged when taken: with late acknowledgement one dropped connection to Redis would start
+# a second copy of every running task at once.
+task_acks_late = False
+
+# A reply waits on HTTP nearly all of its time, so a thread is enough for it.
+worker_pool = "threads"
+worker_concurrency = _settings.worker_concurrency
+
+# A worker takes a ring only when a slot is free, so that a full one holds none back from others.
+worker_prefetch_multiplier = 1
+worker_disable_prefetch = True
+
+# Redis may come later than the worker, and may go for a while: keep trying.
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+worker_consumer = "tasks.consumer:Consumer"  # does not wait half a minute between two tries
+
+# A connection that died without a word is noticed, and what a managed Redis allows is not
+# used up by idle connections.
+broker_pool_limit = 4
+broker_transport_options = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+# Web processes ring with this: better no ring, which a sweeper makes up for, than a person who
+# waits for one.
+task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1}
+
+# Flower lives on these.
+worker_send_task_events = True
+task_send_sent_event = True
+
+task_track_started = False
+worker_hijack_root_logger = True
+worker_redirect_stdouts = False

@@ -1,0 +1,32 @@
+"""How gunicorn serves the web process. It must not import what gevent has yet to patch."""
+
+import os
+import resource
+
+wsgi_app = "web:create_app()"
+bind = f"0.0.0.0:{os.environ.get('PORT') or 3500}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+reload = os.environ.get("APP_ENV") == "development"
+
+# A socket is a greenlet here, at some 40 KB, where a thread would be a stack.
+worker_class = "gevent"
+worker_connections = 20_000
+keepalive = 75
+
+# A dyno is killed 30 s after its SIGTERM, so that the sockets must be closed well before.
+graceful_timeout = 18
+
+# The query may hold a token, so it stays out of the log.
+accesslog = "-"
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
+
+# Each socket is a file: take as many as the system allows.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+
+
+def post_worker_init(worker):
+    """Close the sockets when the process is asked to go: gunicorn itself would wait for them."""
+    from web.drain import close_sockets_when_leaving
+
+    close_sockets_when_leaving(worker)

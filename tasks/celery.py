@@ -1,0 +1,6 @@
+"""The Celery application; `celery -A tasks` finds it here. All its settings: celeryconfig.py."""
+
+from celery import Celery
+
+app = Celery("tasks")
+app.config_from_object("celeryconfig")

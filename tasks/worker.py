@@ -1,0 +1,46 @@
+"""What a worker process has beside Celery: its model, its keeper and its sweeper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import bootsteps
+from celery.signals import worker_shutting_down
+
+from chat.connect import connect
+from chat.loop import start_loop
+from chat.mailbox import Mailbox
+from chat.settings import load_settings_or_exit
+from tasks.answerer import Answerer
+from tasks.celery import app
+from tasks.keeper import Keeper
+from tasks.models import model_for
+from tasks.sweeper import Sweeper
+
+
+class Answering(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Gives the reply task what it works with, before the worker takes its first ring."""
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        settings = load_settings_or_exit()
+        mailbox = Mailbox(connect(settings.redis_url), settings.session_ttl)
+        self._keeper = Keeper(mailbox)
+        self._sweeper = Sweeper(worker.app, mailbox)
+        worker.app.answerer = Answerer(
+            mailbox,
+            model_for(settings),
+            self._keeper,
+            window=settings.history_window,
+            timeout=settings.model_timeout,
+        )
+
+    def start(self, worker: Any) -> None:
+        start_loop("keeper", self._keeper.run)
+        start_loop("sweeper", self._sweeper.run)
+        worker_shutting_down.connect(self._hand_over, weak=False)
+
+    def _hand_over(self, **_: Any) -> None:
+        self._keeper.hand_over()
+
+
+app.steps["worker"].add(Answering)

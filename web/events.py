@@ -1,0 +1,109 @@
+"""Events mode, ``chat.events.v1``: every frame a JSON object with a type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import Schema
+
+from chat.channel import Event
+from chat.errors import ChatError, words
+from chat.mailbox import Accepted, Mailbox
+from chat.schemas import (
+    AckSchema,
+    DeltaSchema,
+    ErrorSchema,
+    HistorySchema,
+    MessageFrameSchema,
+    StartSchema,
+    WaitSchema,
+    message_text,
+    read_frame,
+)
+from chat.store import Session
+from tasks.reply import ring
+from web.connection import Connection
+from web.link import Link
+
+SUBPROTOCOL = "chat.events.v1"
+
+_ACK = AckSchema()
+_ERROR = ErrorSchema()
+_HISTORY = HistorySchema()
+_MESSAGE = MessageFrameSchema()
+_PASSED_ON = {"start": StartSchema(), "delta": DeltaSchema(), "wait": WaitSchema()}
+
+
+class Events(Connection):
+    """A socket that follows everything that happens in its session."""
+
+    def __init__(
+        self,
+        link: Link,
+        token: str,
+        on_gap: Callable[[Connection], None],
+        mailbox: Mailbox,
+        longest: int,
+    ) -> None:
+        super().__init__(link, token, on_gap)
+        self._mailbox = mailbox
+        self._longest = longest
+
+    def on_session(self, session: Session) -> None:
+        self._send(_HISTORY, {"session": session, "messages": session.messages})
+
+    def on_event(self, event: Event) -> None:
+        if event.type in _PASSED_ON:
+            self._send(_PASSED_ON[event.type], event.data)
+        elif event.type == "message":
+            message = event.data["message"]
+            if message.get("status") == "failed":
+                code = message["error"]
+                failure = {"code": code, "msg": words(code), "reply_to": message["reply_to"]}
+                self._send(_ERROR, failure)
+            else:
+                self._send(_MESSAGE, message)
+
+    def on_frame(self, frame: str | bytes) -> None:
+        asked: dict[str, Any] = {}
+        try:
+            asked = read_frame(frame)
+            match asked["type"]:
+                case "message":
+                    text = message_text(asked["msg"], self._longest)
+                    self._take(asked["id"], lambda: self._accept(asked["id"], text))
+                case "retry":
+                    self._take(asked["id"], lambda: self._mailbox.retry(self.token, asked["id"]))
+                case "stop":
+                    self._stop(asked.get("id"))
+        except ChatError as error:
+            self._refuse(error, asked.get("id") or getattr(error, "id", None))
+
+    def _accept(self, message_id: str, text: str) -> Accepted:
+        return self._mailbox.accept(self.token, message_id, text)
+
+    def _take(self, message_id: str, step: Callable[[], Accepted]) -> None:
+        with self.hold():  # the reply may begin before the step's answer is here
+            accepted = step()
+            self._send(_ACK, {"id": message_id, "position": accepted.position})
+        if accepted.ring:
+            ring(self.token)
+
+    def _stop(self, message_id: str | None) -> None:
+        stopped = message_id or self._mailbox.oldest_unanswered(self.token)
+        if stopped and self._mailbox.stop(self.token, stopped):
+            ring(self.token)
+
+    def _refuse(self, error: ChatError, frame_id: str | None) -> None:
+        refusal = {
+            "code": error.code,
+            "msg": error.msg,
+            "id": frame_id,
+            "retry_after": error.retry_after,
+        }
+        self._send(_ERROR, refusal)
+
+    def _send(self, schema: Schema, data: Any) -> None:
+        self.link.send(json.dumps(schema.dump(data)))

@@ -1,0 +1,37 @@
+"""Errors over HTTP: always JSON, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from flask import Flask, Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+from chat.errors import Busy
+
+log = logging.getLogger(__name__)
+
+
+def answer_in_json(app: Flask) -> None:
+    """Have ``app`` answer each error with ``{"detail": …}``."""
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        response = jsonify(detail=error.description)
+        response.status_code = error.code or 500
+        for name, value in error.get_headers():
+            if name.lower() not in ("content-type", "content-length"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Busy)
+    def busy(error: Busy) -> tuple[Response, int, dict[str, str]]:
+        log.warning("%s", error)
+        wait = {"Retry-After": str(math.ceil(error.retry_after or 1))}
+        return jsonify(detail="The chat is out of reach right now. Try again."), 503, wait
+
+    @app.errorhandler(Exception)
+    def failed(_: Exception) -> tuple[Response, int]:
+        log.exception("a request failed by our own fault")
+        return jsonify(detail="Something went wrong on our side."), 500

@@ -1,0 +1,87 @@
+"""The WebSocket `/chat`: who may open one, and what becomes of what it sends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from flask import Blueprint, abort, request
+
+from chat.errors import Busy, SessionGone
+from chat.mailbox import Mailbox
+from chat.store import Store
+from web.connection import Connection
+from web.events import SUBPROTOCOL, Events
+from web.link import Link
+from web.origin import is_welcome
+from web.plain import Plain
+from web.refresher import Refresher
+from web.relay import Relay
+from web.sessions import given_token
+from web.sock import Sock
+
+log = logging.getLogger(__name__)
+
+_BEARER = "bearer."
+
+
+def _offered() -> list[str]:
+    header = request.headers.get("Sec-WebSocket-Protocol", "")
+    return [name.strip() for name in header.split(",") if name.strip()]
+
+
+def _token() -> str:
+    bearers = [name.removeprefix(_BEARER) for name in _offered() if name.startswith(_BEARER)]
+    return given_token() or (bearers[0] if bearers else "")
+
+
+def choose_subprotocol(offered: Collection[str]) -> str | None:
+    """Return the subprotocol to select: browsers fail a handshake that selects none of theirs."""
+    if SUBPROTOCOL in offered:
+        return SUBPROTOCOL
+    return next((name for name in offered if name.startswith(_BEARER)), None)
+
+
+def sockets(
+    store: Store,
+    mailbox: Mailbox,
+    relay: Relay,
+    refresher: Refresher,
+    *,
+    longest: int,
+    allowed_origins: Collection[str],
+) -> Blueprint:
+    """Return the route of the WebSocket."""
+    routes = Blueprint("sockets", __name__)
+
+    @routes.before_request
+    def admit() -> None:
+        """Refuse before the upgrade: flask-sock accepts before the handler runs."""
+        origin = request.headers.get("Origin")
+        if not is_welcome(origin, request.host, allowed_origins):
+            abort(403, "This page may not open a chat here.")
+        if not store.exists(_token()):
+            abort(403, "No such session. Begin one with POST /token.")
+
+    @Sock.route_on(routes, "/chat", choose_subprotocol)
+    def chat(link: Link) -> None:
+        kind = Events if link.subprotocol == SUBPROTOCOL else Plain
+        connection: Connection = kind(link, _token(), refresher.refresh, mailbox, longest)
+        relay_to(connection)
+
+    def relay_to(connection: Connection) -> None:
+        try:
+            with connection.hold():
+                relay.open(connection)
+                connection.show(store.history(connection.token))
+            while True:
+                connection.on_frame(connection.link.receive())
+        except SessionGone:
+            connection.end()
+        except Busy as error:
+            log.warning("%s", error)
+            connection.link.close(1013, "try again later")
+        finally:
+            relay.close(connection)
+
+    return routes
