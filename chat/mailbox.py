@@ -100,9 +100,9 @@ class Mailbox:
             found = self._redis.execute_command("JSON.GET", token, "$.answered")
             if not found:
                 return None
-            path = f"$.messages[{2 * found[0]}].id"
-            ids: list[str] | None = self._redis.execute_command("JSON.GET", token, path)
-        return ids[0] if ids else None
+            path = f"$.messages[{2 * json.loads(found)[0]}].id"
+            ids = self._redis.execute_command("JSON.GET", token, path)
+        return next(iter(json.loads(ids or "[]")), None)
 
     def stop(self, token: str, message_id: str) -> bool:
         """End the reply to a message if it is the oldest unanswered; return whether to ring.

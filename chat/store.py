@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,7 @@ class Store:
             "turn": None,
         }
         with reached(), self._redis.pipeline() as pipe:
-            pipe.json().set(session.token, "$", document)
+            pipe.execute_command("JSON.SET", session.token, "$", json.dumps(document))
             if self._ttl:
                 pipe.expire(session.token, self._ttl)
             pipe.execute()
@@ -82,9 +83,10 @@ class Store:
             pipe.execute_command("JSON.GET", token)
             if self._ttl:
                 pipe.expire(token, self._ttl, xx=True)  # one with an unanswered message has none
-            document = pipe.execute()[0]
-        if document is None:
+            found = pipe.execute()[0]
+        if found is None:
             raise SessionGone
+        document = json.loads(found)
         return Session(
             document["token"],
             document["name"],
@@ -102,7 +104,7 @@ class Store:
                 pipe.execute_command("JSON.GET", token, ".rev")
             found = pipe.execute()
         return {
-            token: None if rev is None else int(rev)
+            token: None if rev is None else int(json.loads(rev))
             for token, rev in zip(asked, found, strict=True)
         }
 
