@@ -18,4 +18,7 @@ if ! "$found" -c 'import ensurepip' 2>/dev/null; then
     version=$("$found" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     sh "$(dirname "$0")/debian.sh" "python$version-venv"
 fi
-"$found" -m venv --clear "$1"
+"$found" -m venv --clear "$1" || {
+    rm -rf "$1" # half of one would be taken for a whole one
+    exit 1
+}

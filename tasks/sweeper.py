@@ -8,6 +8,7 @@ import time
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from chat.connect import reached
 from chat.errors import Busy
 from chat.mailbox import SWEEP_EVERY, Mailbox
 from tasks.reply import ring
@@ -37,6 +38,6 @@ class Sweeper:
 
     def _rings_queued(self) -> int:
         queue = self._app.amqp.queues[self._app.conf.task_default_queue]
-        with self._app.pool.acquire(block=True, timeout=10) as connection:
+        with reached(), self._app.pool.acquire(block=True, timeout=10) as connection:
             count: int = queue(connection.default_channel).queue_declare().message_count
         return count
