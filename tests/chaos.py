@@ -1,0 +1,265 @@
+"""Kills web, worker and Redis processes at random under users of both modes, and counts.
+
+`python -m tests.chaos --seconds 60 --seed 1` on this machine's own processes. A checker compares
+what every client saw with what it sent and with the history. It prints kills, replies, lost,
+twice, out of order, torn texts and the slowest reply; exit code 1 if a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+import websocket
+
+from tests.clients import Events, Plain, TornError, begin, history
+from tests.system import System
+
+CUT = (OSError, websocket.WebSocketException, requests.RequestException)
+WORDS = 12  # of a reply: at 25 a second it streams for half a second
+BACK_OFF = 0.1  # seconds between a client's tries to come back
+
+
+def request(user: int, number: int) -> str:
+    """Return the text of a message; it asks the stand-in for a reply that streams."""
+    return f"[[words {WORDS} delay 0.04]] user {user} message {number}"
+
+
+@dataclass
+class Count:
+    """What came of the run. Texts in the lists say what went wrong."""
+
+    kills: list[str] = field(default_factory=list)
+    replies: int = 0
+    lost: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    disorder: list[str] = field(default_factory=list)
+    torn: list[str] = field(default_factory=list)
+    slowest: float = 0.0  # seconds from sending to the whole reply
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def broken(self) -> list[str]:
+        return [*self.lost, *self.twice, *self.disorder, *self.torn]
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{self.kills.count(kind)} {kind}" for kind in sorted(set(self.kills)))
+        return (
+            f"{len(self.kills)} kills ({kinds}), {self.replies} replies: {len(self.lost)} lost,"
+            f" {len(self.twice)} twice, {len(self.disorder)} out of order, {len(self.torn)} torn;"
+            f" the slowest took {self.slowest:.1f} s"
+        )
+
+
+class User(threading.Thread):
+    """Somebody who says one thing after the other and wants an answer to each."""
+
+    def __init__(self, number: int, system: System, count: Count, until: float, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.number = number
+        self.system = system
+        self.count = count
+        self.until = until
+        self.random = random.Random(f"{seed} {number}")
+        self.sent: list[str] = []
+
+    def anywhere(self) -> str:
+        return self.random.choice(self.system.webs).url
+
+    def insist(self, step):
+        """Do a step, on any web process, until it goes through."""
+        while True:
+            try:
+                return step(self.anywhere())
+            except CUT + (AssertionError,) as error:
+                if isinstance(error, TornError):
+                    raise
+                time.sleep(BACK_OFF)
+
+    def answered(self, since: float) -> None:
+        with self.count.lock:
+            self.count.replies += 1
+            self.count.slowest = max(self.count.slowest, time.monotonic() - since)
+
+
+class EventsUser(User):
+    """Comes back after each cut, and sends again with the same id what is not acknowledged."""
+
+    def run(self) -> None:
+        self.token = self.insist(begin)
+        self.socket: Events | None = None
+        self.connect()
+        while time.monotonic() < self.until:
+            try:
+                self.converse(request(self.number, len(self.sent)))
+            except TornError as torn:
+                self.count.torn.append(str(torn))
+                self.connect()
+        self.check()
+
+    def connect(self) -> None:
+        def connect(url: str) -> None:
+            ws = url.replace("http", "ws") + "/chat"
+            if self.socket is None:
+                self.socket = Events(ws, self.token)
+            else:
+                self.socket.reconnect(ws)
+
+        self.insist(connect)
+
+    def converse(self, text: str) -> None:
+        message_id = str(uuid.uuid4())
+        self.sent.append(message_id)
+        since = time.monotonic()
+        while not self.ended(message_id):
+            try:
+                if message_id not in self.socket.messages:
+                    self.socket.say(text, message_id)
+                frame = self.socket.until(
+                    lambda frame: self.ended(message_id) or frame["type"] == "error"
+                )
+                if frame["type"] == "error":
+                    if frame["code"] != "busy":
+                        self.count.lost.append(f"{message_id}: {frame}")
+                        return
+                    time.sleep(BACK_OFF)
+            except CUT:
+                self.connect()
+        self.answered(since)
+
+    def ended(self, message_id: str) -> bool:
+        reply = self.socket.reply_to(message_id)
+        return reply is not None and reply["status"] != "streaming"
+
+    def check(self) -> None:
+        """Compare what was sent with the history, and what was seen with it."""
+        messages = self.insist(lambda url: history(url, self.token))
+        humans = [m["id"] for m in messages if "reply_to" not in m]
+        replies = [m["reply_to"] for m in messages if "reply_to" in m]
+        count = self.count
+        count.lost += [f"{self.token} {i}" for i in self.sent if i not in replies]
+        count.twice += [f"{self.token} {i}" for i in set(replies) if replies.count(i) > 1]
+        if [i for i in humans if i in self.sent] != self.sent or humans != replies:
+            count.disorder.append(self.token)
+        for message in messages:
+            if "reply_to" in message:
+                number = self.sent.index(message["reply_to"])
+                expected = f"Bot: {reply_text(request(self.number, number))}"
+                seen = self.socket.messages.get(message["id"])
+                if message["msg"] != expected or (seen and "Bot: " + seen["msg"] != expected):
+                    count.torn.append(f"{message} seen {seen} expected {expected!r}")
+
+
+class PlainUser(User):
+    """Says something, and looks into the history for its reply where the socket was cut."""
+
+    def run(self) -> None:
+        token = self.insist(begin)
+        texts: list[str] = []
+        while time.monotonic() < self.until:
+            text = request(self.number, len(texts))
+            texts.append(text)
+            self.converse(token, text)
+        self.check(token, texts)
+
+    def converse(self, token: str, text: str) -> None:
+        since = time.monotonic()
+        ended = False
+        while not ended:
+            try:
+                socket = Plain(self.anywhere().replace("http", "ws") + "/chat", token)
+                known, ended = self.look(token, text)
+                if not known:
+                    socket.say(text)
+                while not ended:
+                    reply = socket.reply()
+                    if reply.get("error") == "busy":
+                        break
+                    ended = reply["msg"] == reply_text(text)
+                socket.close()
+            except (*CUT, ValueError):
+                time.sleep(BACK_OFF)
+        self.answered(since)
+
+    def look(self, token: str, text: str) -> tuple[bool, bool]:
+        """Return whether the history has the message, and whether it has its whole reply."""
+        messages = self.insist(lambda url: history(url, token))
+        asked = [m["id"] for m in messages if m["msg"] == f"Human: {text}"]
+        replies = [m for m in messages if m.get("reply_to") in asked]
+        return bool(asked), any(reply["status"] != "streaming" for reply in replies)
+
+    def check(self, token: str, texts: list[str]) -> None:
+        messages = self.insist(lambda url: history(url, token))
+        expected = [line for text in texts for line in (f"Human: {text}", f"Bot: {reply_text(text)}")]
+        said = [m["msg"] for m in messages]
+        if said != expected:
+            self.count.torn.append(f"{token}: {said} expected {expected}")
+
+
+def reply_text(text: str) -> str:
+    """Return what the stand-in answers to a message, whole."""
+    return NotImplemented
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--users", type=int, default=24)
+    args = parser.parse_args()
+    print(f"chaos for {args.seconds:.0f} s, seed {args.seed}")
+    count = chaos(args.seconds, args.seed, args.users)
+    print(count)
+    for line in count.broken()[:20]:
+        print(" ", line)
+    sys.exit(bool(count.broken()))
+
+
+def chaos(seconds: float, seed: int, users: int) -> Count:
+    """Run users for ``seconds`` while processes die; return what came of it."""
+    count = Count()
+    chance = random.Random(seed)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        System(Path(folder), appendfsync="always", SESSION_TTL="0") as system,
+    ):
+        until = time.monotonic() + seconds
+        kinds = [EventsUser if number % 3 else PlainUser for number in range(users)]
+        everyone = [
+            kind(number, system, count, until, seed) for number, kind in enumerate(kinds)
+        ]
+        for user in everyone:
+            user.start()
+        while time.monotonic() < until - 4:
+            time.sleep(chance.uniform(3.0, 5.0))
+            kill_something(system, chance, count)
+        for user in everyone:
+            user.join(60.0)
+            if user.is_alive():
+                count.lost.append(f"user {user.number} still waits")
+    return count
+
+
+def kill_something(system: System, chance: random.Random, count: Count) -> None:
+    """Kill a process where it stands, and start it again, as a supervisor would."""
+    victims = [*[("web", web) for web in system.webs], *[("worker", w) for w in system.workers]]
+    kind, victim = chance.choice([*victims, ("redis", None)])
+    count.kills.append(kind)
+    if victim is None:
+        system.redis.kill()
+        time.sleep(chance.uniform(0.0, 2.0))
+        system.redis.start()
+    else:
+        victim.kill()
+        victim.start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Clients for tests, on a WebSocket library that shares nothing with the server's."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import requests
+import websocket
+
+PATIENCE = 30.0  # seconds for a frame; none takes that long unless something is broken
+
+
+def begin(url: str, name: str = "Ada") -> str:
+    """Begin a session; return its token."""
+    answer = requests.post(f"{url}/token", params={"name": name}, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    token: str = answer.json()["token"]
+    return token
+
+
+def history(url: str, token: str) -> list[dict[str, Any]]:
+    """Return the session's messages as HTTP shows them."""
+    bearer = {"Authorization": f"Bearer {token}"}
+    answer = requests.get(f"{url}/refresh_token", headers=bearer, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    messages: list[dict[str, Any]] = answer.json()["messages"]
+    return messages
+
+
+class Plain:
+    """A socket in plain mode, as the tutorial's client opens it."""
+
+    def __init__(self, ws: str, token: str) -> None:
+        self.socket = websocket.create_connection(f"{ws}?token={token}", timeout=PATIENCE)
+
+    def say(self, text: str) -> None:
+        self.socket.send(text)
+
+    def reply(self) -> dict[str, Any]:
+        """Return the next object that the server sends."""
+        reply: dict[str, Any] = json.loads(self.socket.recv())
+        return reply
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class TornError(AssertionError):
+    """Frames that a client cannot make a whole text of."""
+
+
+class Events:
+    """A socket in events mode that folds frames by the contract's rules, and checks them.
+
+    ``messages`` is what a person would see: message by id, in order. It lives on when the socket
+    is cut and `reconnect` opens another, on any web process.
+    """
+
+    def __init__(self, ws: str, token: str) -> None:
+        self.token = token
+        self.messages: dict[str, dict[str, Any]] = {}
+        self.frames: list[dict[str, Any]] = []
+        self.reconnect(ws)
+
+    def reconnect(self, ws: str) -> None:
+        """Open a socket, and read its history."""
+        self.socket = websocket.create_connection(
+            ws, subprotocols=["chat.events.v1", f"bearer.{self.token}"], timeout=PATIENCE
+        )
+        assert self.socket.subprotocol == "chat.events.v1"
+        assert self.frame()["type"] == "history"
+
+    def send(self, **frame: Any) -> None:
+        self.socket.send(json.dumps(frame))
+
+    def say(self, text: str, message_id: str | None = None) -> str:
+        """Send a message; return its id."""
+        message_id = message_id or str(uuid.uuid4())
+        self.send(type="message", id=message_id, msg=text)
+        return message_id
+
+    def frame(self) -> dict[str, Any]:
+        """Return the next frame, folded into ``messages``."""
+        text = self.socket.recv()
+        if not text:
+            raise websocket.WebSocketConnectionClosedException("closed by the server")
+        frame: dict[str, Any] = json.loads(text)
+        self.frames.append(frame)
+        getattr(self, f"_on_{frame['type']}", lambda _: None)(frame)
+        return frame
+
+    def until(self, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Read frames up to one that is ``wanted``; return it."""
+        while not wanted(frame := self.frame()):
+            pass
+        return frame
+
+    def until_type(self, kind: str) -> dict[str, Any]:
+        return self.until(lambda frame: frame["type"] == kind)
+
+    def until_answered(self, message_id: str) -> dict[str, Any]:
+        """Read frames until a message has its reply, or its error; return that frame."""
+        return self.until(
+            lambda frame: (
+                frame["type"] in ("message", "error") and frame.get("reply_to") == message_id
+            )
+        )
+
+    def reply_to(self, message_id: str) -> dict[str, Any] | None:
+        """Return the reply to a message as it is known now."""
+        replies = [m for m in self.messages.values() if m.get("reply_to") == message_id]
+        assert len(replies) <= 1, replies
+        return replies[0] if replies else None
+
+    def cut(self) -> None:
+        """Lose the connection without a word."""
+        self.socket.shutdown()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    # the contract's rules
+
+    def _on_history(self, frame: dict[str, Any]) -> None:
+        self.messages = {message["id"]: message for message in frame["messages"]}
+
+    def _on_message(self, frame: dict[str, Any]) -> None:
+        known = self.messages.get(frame["id"])
+        if known and known.get("status") == "streaming" and known["msg"] != frame["msg"]:
+            raise TornError(f"the deltas give {known['msg']!r}, the message {frame['msg']!r}")
+        self.messages[frame["id"]] = frame
+
+    def _on_start(self, frame: dict[str, Any]) -> None:
+        earlier = self.reply_to(frame["reply_to"])
+        if earlier:
+            del self.messages[earlier["id"]]
+        begun = {"msg": "", "n": 0, "status": "streaming", "source": "bot"}
+        self.messages[frame["id"]] = {**frame, **begun}
+
+    def _on_delta(self, frame: dict[str, Any]) -> None:
+        reply = self.messages.get(frame["id"])
+        if reply is None or (reply["status"] == "streaming" and frame["n"] > reply["n"]):
+            raise TornError(f"missed what comes before {frame}: {reply}")
+        if reply["status"] == "streaming" and frame["n"] == reply["n"]:
+            reply["msg"] += frame["text"]
+            reply["n"] += 1

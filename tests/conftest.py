@@ -1,0 +1,34 @@
+"""What all tests share: one Redis for the steps, one whole system for the paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from chat.connect import connect
+from local.redis import EmbeddedRedis
+from tests.system import System
+
+
+@pytest.fixture(scope="session")
+def _redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis"), appendfsync=None) as server:
+        yield server
+
+
+@pytest.fixture
+def client(_redis: EmbeddedRedis) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    client = connect(_redis.url)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Two web and two worker processes, for all tests that kill nothing."""
+    with System(tmp_path_factory.mktemp("system")) as system:
+        yield system

@@ -1,0 +1,135 @@
+"""Real processes for tests: web, worker and the model's stand-in, each on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).parent.parent
+READY_WITHIN = 60.0  # seconds, on a machine that does much else
+
+
+def free_port() -> int:
+    """Return a port on loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(happened: Callable[[], object], within: float = READY_WITHIN) -> None:
+    """Wait for something that only asking can tell."""
+    deadline = time.monotonic() + within
+    while not happened():
+        assert time.monotonic() < deadline, f"{happened} did not come true in {within} s"
+        time.sleep(0.02)
+
+
+class Process:
+    """A process of the system, in a session of its own, with its output in a file."""
+
+    def __init__(self, command: list[str], env: dict[str, str], log: Path) -> None:
+        self.command = [sys.executable, "-m", *command]
+        self.env = {**os.environ, **env}
+        self.log = log
+        self.start()
+
+    def start(self) -> None:
+        """Start it, anew if it has ended."""
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def output(self) -> str:
+        """Return all that it has printed."""
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and to what it started."""
+        if self.running:
+            os.killpg(self.pid, number)
+
+    def wait(self, within: float = READY_WITHIN) -> int:
+        """Wait for its end; return its exit code."""
+        return self._process.wait(within)
+
+    def kill(self) -> None:
+        """Kill it where it stands."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def stop(self) -> None:
+        """End it in order, or kill it where it does not."""
+        self.signal(signal.SIGTERM)
+        try:
+            self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+class Web(Process):
+    """A web process."""
+
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws = f"ws://127.0.0.1:{self.port}/chat"
+        super().__init__(["gunicorn", "--bind", f"127.0.0.1:{self.port}"], env, log)
+
+    def ready(self) -> None:
+        """Wait until it serves."""
+
+        def serves() -> bool:
+            assert self.running, self.output()
+            try:
+                return requests.get(f"{self.url}/test", timeout=5).ok
+            except requests.ConnectionError:
+                return False
+
+        wait_until(serves)
+
+
+class Worker(Process):
+    """A worker process."""
+
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        name = f"worker-{free_port()}@test"
+        command = ["celery", "-A", "tasks", "worker", "-n", name, "--loglevel", "INFO"]
+        self._name = name
+        super().__init__(command, env, log)
+
+    def start(self) -> None:
+        self._before = self.output().count("ready.") if self.log.exists() else 0
+        super().start()
+
+    def ready(self) -> None:
+        """Wait until it takes rings."""
+
+        def takes() -> bool:
+            assert self.running, self.output()
+            return self.output().count(f"{self._name} ready.") > self._before
+
+        wait_until(takes)

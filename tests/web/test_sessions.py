@@ -1,0 +1,123 @@
+"""The sessions over HTTP, on a running web process."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+import pytest
+import requests
+
+from tests.clients import begin
+
+GONE = {"detail": "Session expired or does not exist"}
+BAD_NAME = {"detail": {"loc": "name", "msg": "Enter a valid name"}}
+
+
+def call(system, method, path, **options):
+    return requests.request(method, system.web.url + path, timeout=20, **options)
+
+
+def test_the_api_says_that_it_is_online(system):
+    answer = call(system, "GET", "/test")
+    assert (answer.status_code, answer.json()) == (200, {"msg": "API is Online"})
+
+
+@pytest.mark.parametrize(
+    "given", [{"params": {"name": " Ada "}}, {"json": {"name": "Ada"}}, {"data": {"name": "Ada"}}]
+)
+def test_a_session_begins_with_a_name_from_query_json_or_form(system, given):
+    answer = call(system, "POST", "/token", **given)
+    assert answer.status_code == 200
+    session = answer.json()
+    assert set(session) == {"token", "name", "session_start", "messages"}
+    assert (session["name"], session["messages"]) == ("Ada", [])
+    assert uuid.UUID(session["token"]).version == 4
+    assert datetime.fromisoformat(session["session_start"]).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 100, "é" * 100, "名前"])
+def test_a_name_has_up_to_a_hundred_characters(system, name):
+    assert call(system, "POST", "/token", params={"name": name}).json()["name"] == name
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"params": {"name": ""}},
+        {"params": {"name": "  "}},
+        {"params": {"name": "x" * 101}},
+        {"json": {"name": 7}},
+        {"json": {"name": None}},
+        {"json": ["name"]},
+        {"data": "{", "headers": {"Content-Type": "application/json"}},
+        {"data": '{"name": "\\ud800"}', "headers": {"Content-Type": "application/json"}},
+    ],
+)
+def test_a_name_that_is_none_is_refused(system, given):
+    answer = call(system, "POST", "/token", **given)
+    assert (answer.status_code, answer.json()) == (400, BAD_NAME)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_session_is_read_by_its_token_in_the_query_or_as_a_bearer(system, method):
+    token = begin(system.web.url, "Ada")
+    by_query = call(system, method, f"/refresh_token?token={token}")
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert by_query.status_code == 200
+    assert by_query.json() == call(system, method, "/refresh_token", headers=bearer).json()
+    assert by_query.json()["token"] == token
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "token", ["", "nonsense", str(uuid.uuid4()), str(uuid.uuid4()).upper(), str(uuid.uuid1())]
+)
+def test_what_is_no_token_reads_nothing(system, method, token):
+    answer = call(system, method, "/refresh_token", params={"token": token})
+    assert (answer.status_code, answer.json()) == (400, GONE)
+
+
+def test_a_key_that_is_no_token_is_never_asked_for(system):
+    system.client.set("secret", "value")
+    assert call(system, "GET", "/refresh_token?token=secret").status_code == 400
+
+
+def test_an_erased_session_is_gone(system):
+    token = begin(system.web.url)
+    answer = call(system, "DELETE", f"/token?token={token}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert system.client.exists(token) == 0
+    for method, path in (("DELETE", "/token"), ("GET", "/refresh_token")):
+        answer = call(system, method, f"{path}?token={token}")
+        assert (answer.status_code, answer.json()) == (400, GONE)
+
+
+def test_reading_a_session_renews_its_hour(system):
+    token = begin(system.web.url)
+    system.client.expire(token, 100)
+    call(system, "GET", f"/refresh_token?token={token}")
+    assert system.client.ttl(token) > 3000
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/token", 405)])
+def test_errors_are_json(system, method, path, status):
+    answer = call(system, method, path)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"detail"}
+
+
+def test_pages_of_allowed_origins_may_read_the_answers(system):
+    for origin, allowed in (("http://localhost:3000", True), ("http://evil.example", False)):
+        answer = call(system, "POST", "/token?name=Ada", headers={"Origin": origin})
+        assert (answer.headers.get("Access-Control-Allow-Origin") == origin) == allowed
+
+
+def test_no_token_reaches_the_access_log(system):
+    token = begin(system.web.url)
+    call(system, "GET", f"/refresh_token?token={token}")
+    call(system, "GET", "/nowhere/for/the/log")
+    log = system.web.output()
+    assert "/nowhere/for/the/log" in log
+    assert token not in log
