@@ -52,8 +52,10 @@ class EmbeddedRedis:
         """Start it, and return once it answers and its data are loaded, ``within`` seconds.
 
         Raises:
-            CannotStart: It ended or did not answer; with the last line that it said.
+            CannotStart: Its port is in use, it ended or it did not answer.
         """
+        if free_port(self.port) != self.port:
+            raise CannotStart(f"Port {self.port} is in use.")
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -154,8 +156,8 @@ def require_usable(url: str) -> None:
         raise CannotStart(f"The Redis at {place} cannot be used: {error}") from None
     except (redis.RedisError, OSError) as error:
         raise CannotStart(
-            f"No Redis answers at {place} ({error}): start it, or unset REDIS_URL (and REDIS_HOST) to use the"
-            " embedded one."
+            f"No Redis answers at {place} ({error}): start it, or unset REDIS_URL (and REDIS_HOST)"
+            " to use the embedded one."
         ) from None
 
 

@@ -1,0 +1,92 @@
+"""The commands that others type: each names things that exist."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import flower.options
+import pytest
+from celery import Celery
+from celery.app.utils import find_app
+from celery.bin.celery import celery
+
+from chat.settings import SettingsSchema
+from tests.processes import ROOT
+
+BIN = Path(sys.executable).parent
+COMMANDS = dict(
+    line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line
+)
+
+
+def test_the_dynos():
+    assert list(COMMANDS) == ["web", "worker", "flower"]
+
+
+@pytest.mark.parametrize("command", COMMANDS.values())
+def test_its_program_is_installed(command):
+    assert os.access(BIN / shlex.split(command)[0], os.X_OK)
+
+
+def test_gunicorn_accepts_its_configuration_and_finds_the_application():
+    command = [str(BIN / COMMANDS["web"]), "--check-config"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("dyno", ["worker", "flower"])
+def test_celery_finds_the_application_and_the_command(dyno):
+    _, flag, app, command, *_ = shlex.split(COMMANDS[dyno])
+    assert flag == "-A"
+    assert isinstance(find_app(app), Celery)
+    assert command in celery.commands
+
+
+def test_flower_has_the_option_for_its_port():
+    assert shlex.split(COMMANDS["flower"])[4:] == ["--port=$PORT"]
+    assert "port" in flower.options.options
+
+
+def test_the_example_names_every_setting():
+    said = (ROOT / ".env.example").read_text()
+    for field in SettingsSchema().fields.values():
+        assert f"# {field.data_key}=" in said
+
+
+def test_the_example_changes_nothing_as_it_stands():
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    assert all(line.startswith("#") for line in lines if line)
+
+
+@pytest.mark.parametrize("name", ["requirements-local.txt", "requirements-test.txt"])
+def test_requirements_begin_with_those_of_the_dynos(name):
+    assert (ROOT / name).read_text().startswith("-r requirements.txt\n")
+
+
+def without_anything(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of ours where no program can be found."""
+    return subprocess.run(
+        ["/bin/sh", f"local/{script}", *arguments],
+        cwd=ROOT,
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_machine_without_a_fitting_python_is_told(tmp_path):
+    run = without_anything("venv.sh", str(tmp_path / "venv"))
+    assert run.returncode == 1
+    assert run.stderr.startswith("No Python 3.11, 3.12 or 3.13 was found")
+    assert not (tmp_path / "venv").exists()
+
+
+def test_a_machine_that_is_no_debian_is_told_what_to_install():
+    run = without_anything("debian.sh", "chromium")
+    assert run.returncode == 1
+    assert run.stderr.startswith("chromium is missing: install it")

