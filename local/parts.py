@@ -94,7 +94,7 @@ class Plan:
             "flower",
             _module(*arguments),
             lambda: _answers(f"http://{LOOPBACK}:{port}/healthcheck"),
-            stop_within=5,
+            stop_within=2,  # it keeps nothing, and may wait for workers that have gone
         )
 
     def _worker(self, web_port: int) -> Part:

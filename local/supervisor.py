@@ -139,7 +139,7 @@ class Supervisor:
                 run.terminate()
                 patient = self._wait_for(part, part.stop_within)
             if part.name in self._runs:
-                self._console.say(part.name, "is killed")
+                self._console.say(part.name, "is killed: it has not stopped by itself")
                 run.kill()
                 self._wait_for(part, None)
 
