@@ -12,6 +12,7 @@ reload = os.environ.get("APP_ENV") == "development"
 worker_class = "gevent"
 worker_connections = 20_000
 keepalive = 75
+control_socket_disable = True  # the processes are watched, and told, by signals
 
 # A dyno is killed 30 s after its SIGTERM, so that the sockets must be closed well before.
 graceful_timeout = 18

@@ -143,7 +143,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dotenv = {name: value or "" for name, value in dotenv_values(".env").items()}
         environ = dotenv | dict(os.environ)
     try:
-        return SettingsSchema().load(environ)
+        settings: Settings = SettingsSchema().load(environ)
+        return settings
     except ValidationError as error:
         lines = [
             f"{name}: {' '.join(map(str, said)) if isinstance(said, list) else said}"

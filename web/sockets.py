@@ -63,7 +63,7 @@ def sockets(
         if not store.exists(_token()):
             abort(403, "No such session. Begin one with POST /token.")
 
-    @Sock.route_on(routes, "/chat", choose_subprotocol)
+    @Sock().route("/chat", routes, choose_subprotocol=choose_subprotocol)
     def chat(link: Link) -> None:
         kind = Events if link.subprotocol == SUBPROTOCOL else Plain
         connection: Connection = kind(link, _token(), refresher.refresh, mailbox, longest)
