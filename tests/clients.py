@@ -63,6 +63,7 @@ class Events:
         self.token = token
         self.messages: dict[str, dict[str, Any]] = {}
         self.frames: list[dict[str, Any]] = []
+        self.closed_with: int | None = None  # the server's close code
         self.reconnect(ws)
 
     def reconnect(self, ws: str) -> None:
@@ -84,10 +85,11 @@ class Events:
 
     def frame(self) -> dict[str, Any]:
         """Return the next frame, folded into ``messages``."""
-        text = self.socket.recv()
-        if not text:
-            raise websocket.WebSocketConnectionClosedException("closed by the server")
-        frame: dict[str, Any] = json.loads(text)
+        opcode, data = self.socket.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            self.closed_with = int.from_bytes(data[:2], "big")
+            raise websocket.WebSocketConnectionClosedException(f"with {self.closed_with}")
+        frame: dict[str, Any] = json.loads(data)
         self.frames.append(frame)
         getattr(self, f"_on_{frame['type']}", lambda _: None)(frame)
         return frame
