@@ -10,7 +10,7 @@ from celery.signals import worker_shutting_down
 from chat.connect import connect
 from chat.loop import start_loop
 from chat.mailbox import Mailbox
-from chat.settings import load_settings_or_exit
+from chat.settings import SettingsError, load_settings_or_exit
 from tasks.answerer import Answerer
 from tasks.celery import app
 from tasks.keeper import Keeper
@@ -23,12 +23,16 @@ class Answering(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def __init__(self, worker: Any, **options: Any) -> None:
         settings = load_settings_or_exit()
+        try:
+            model = model_for(settings)
+        except SettingsError as error:
+            raise SystemExit(str(error)) from None
         mailbox = Mailbox(connect(settings.redis_url), settings.session_ttl)
         self._keeper = Keeper(mailbox)
         self._sweeper = Sweeper(worker.app, mailbox)
         worker.app.answerer = Answerer(
             mailbox,
-            model_for(settings),
+            model,
             self._keeper,
             window=settings.history_window,
             timeout=settings.model_timeout,

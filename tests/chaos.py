@@ -21,6 +21,7 @@ import requests
 import websocket
 
 from tests.clients import Events, Plain, TornError, begin, history
+from tests.standin import reply_to
 from tests.system import System
 
 CUT = (OSError, websocket.WebSocketException, requests.RequestException)
@@ -30,7 +31,7 @@ BACK_OFF = 0.1  # seconds between a client's tries to come back
 
 def request(user: int, number: int) -> str:
     """Return the text of a message; it asks the stand-in for a reply that streams."""
-    return f"[[words {WORDS} delay 0.04]] user {user} message {number}"
+    return f"[[words={WORDS} delay=0.04]] user {user} message {number}"
 
 
 @dataclass
@@ -78,7 +79,7 @@ class User(threading.Thread):
         while True:
             try:
                 return step(self.anywhere())
-            except CUT + (AssertionError,) as error:
+            except (*CUT, AssertionError) as error:
                 if isinstance(error, TornError):
                     raise
                 time.sleep(BACK_OFF)
@@ -151,7 +152,7 @@ class EventsUser(User):
         for message in messages:
             if "reply_to" in message:
                 number = self.sent.index(message["reply_to"])
-                expected = f"Bot: {reply_text(request(self.number, number))}"
+                expected = f"Bot: {reply_to(request(self.number, number))}"
                 seen = self.socket.messages.get(message["id"])
                 if message["msg"] != expected or (seen and "Bot: " + seen["msg"] != expected):
                     count.torn.append(f"{message} seen {seen} expected {expected!r}")
@@ -182,7 +183,7 @@ class PlainUser(User):
                     reply = socket.reply()
                     if reply.get("error") == "busy":
                         break
-                    ended = reply["msg"] == reply_text(text)
+                    ended = reply["msg"] == reply_to(text)
                 socket.close()
             except (*CUT, ValueError):
                 time.sleep(BACK_OFF)
@@ -197,15 +198,10 @@ class PlainUser(User):
 
     def check(self, token: str, texts: list[str]) -> None:
         messages = self.insist(lambda url: history(url, token))
-        expected = [line for text in texts for line in (f"Human: {text}", f"Bot: {reply_text(text)}")]
+        expected = [line for text in texts for line in (f"Human: {text}", f"Bot: {reply_to(text)}")]
         said = [m["msg"] for m in messages]
         if said != expected:
             self.count.torn.append(f"{token}: {said} expected {expected}")
-
-
-def reply_text(text: str) -> str:
-    """Return what the stand-in answers to a message, whole."""
-    return NotImplemented
 
 
 def main() -> None:

@@ -75,6 +75,14 @@ class Process:
         """Wait for its end; return its exit code."""
         return self._process.wait(within)
 
+    def freeze(self) -> None:
+        """Have it stand still, as a machine does that is out of memory."""
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill it where it stands."""
         self.signal(signal.SIGKILL)

@@ -41,6 +41,9 @@ Choice = Callable[[list[str]], str | None]
 class Link(Server):  # type: ignore[misc]
     """The server's end of a WebSocket. Any thread may `send` and `close`; one may `receive`."""
 
+    close_reason: int
+    close_message: str | None
+
     def __init__(self, environ: dict[str, Any], choose: Choice, pulse: Pulse) -> None:
         self._choose = choose
         self._lock = threading.Lock()

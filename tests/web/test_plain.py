@@ -151,7 +151,7 @@ def test_an_erased_session_closes_its_sockets(system):
 
 def test_a_model_that_fails_is_told_and_the_worker_goes_on(system):
     socket = Plain(system.web.ws, begin(system.web.url))
-    socket.say("[[status 401]] secret")
+    socket.say("[[status=401]] secret")
     failure = socket.reply()
     assert failure["error"] == "model_refused"
     assert "401" not in failure["msg"]

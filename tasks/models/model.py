@@ -1,0 +1,160 @@
+"""A model behind a URL: asks it, waits for it, asks it again, and gives its text in pieces."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from chat.errors import ModelError, ModelRefused, ModelUnavailable
+from chat.settings import Settings
+from tasks.models.call import Call
+from tasks.models.http import Loading, NotReady, PromptTooLong, Response, place, post
+from tasks.models.sse import events
+from tasks.models.text import Text
+from tasks.prompt import Line, fit, size
+
+log = logging.getLogger(__name__)
+
+# A model that is being loaded is waited for until the deadline; all else is tried so often.
+MOST_TRIES = 4
+BACK_OFF = 0.5  # seconds before the second try, doubled for each further one
+MOST_BACK_OFF = 8.0
+# Servers that load a model estimate minutes; it may be there sooner.
+MOST_WAIT = 10.0  # seconds
+
+
+class Wait(NamedTuple):
+    """The model is not ready; it is asked again in ``retry_after`` seconds."""
+
+    code: str
+    retry_after: float
+
+
+class Restart:
+    """The text so far is void: its server cannot go on from it, and begins anew."""
+
+
+class Adapter(Protocol):
+    """How one protocol asks and answers."""
+
+    def goes_on(self, response: Response | None) -> bool:
+        """Tell whether a reply can be gone on with; without a response, whether that is known."""
+
+    def body(self, lines: Sequence[Line], said: str, room: int) -> dict[str, Any]:
+        """Return the request for what follows ``said``; ``room`` is in tokens."""
+
+    def piece(self, event: Any) -> tuple[str, bool]:
+        """Return the text of an event of a stream, and whether it is the last."""
+
+    def whole(self, body: Any) -> str:
+        """Return the text of an answer in one body."""
+
+
+class Model:
+    """What answers. Any number of threads may ask it at once."""
+
+    def __init__(self, adapter: Adapter, url: str, settings: Settings) -> None:
+        self._adapter = adapter
+        self._url = url
+        self._token = settings.model_token
+        used = settings.max_new_tokens + size(settings.system_prompt or "")
+        self._room = max(settings.model_context - used, 1)
+        self._goes_on: bool | None = None  # until the server's first answer
+
+    def answer(
+        self, lines: Sequence[Line], said: str, call: Call
+    ) -> Iterator[str | Wait | Restart]:
+        """Give the reply's text in pieces, going on from what was ``said`` of it.
+
+        ``said`` and the pieces, or all pieces after a `Restart`, add up to the whole reply.
+
+        Raises:
+            ModelUnavailable, ModelTimeout, ModelRefused: There is no whole reply.
+            Cancelled: The call was called off.
+        """
+        text, room, tries = Text(said), self._room, 0
+        while True:
+            begun = text.said
+            try:
+                if begun and self._goes_on is False:
+                    yield Restart()
+                    text = Text()
+                yield from self._ask(lines, text, room, call)
+                if not text.said:
+                    raise ModelRefused("an empty answer")
+                return
+            except _CannotGoOn:
+                continue
+            except PromptTooLong as error:
+                if room < self._room:
+                    raise self._told(error) from error
+                room //= 2
+            except NotReady as error:
+                # A stream that brought something before it broke has been a success so far.
+                tries = 1 if text.said != begun else tries + 1
+                if tries >= MOST_TRIES and not isinstance(error, Loading):
+                    raise self._told(ModelUnavailable(str(error))) from error
+                wait = _wait(error, tries)
+                log.info("the model is not ready: %s; again in %.1f s", error, wait)
+                if error.busy or isinstance(error, Loading):
+                    yield Wait("busy" if error.busy else "model_unavailable", wait)
+                call.sleep(wait)
+                text = Text(text.said)  # what was held back comes again
+            except ModelError as error:
+                raise self._told(error) from error
+
+    def _ask(self, lines: Sequence[Line], text: Text, room: int, call: Call) -> Iterator[str]:
+        # What was said of the reply takes room too, or the model would have none to go on in.
+        asked = self._adapter.body(fit(lines, room - size(text.said)), text.said, room)
+        try:
+            with post(self._url, self._token, asked, call) as response:
+                self._goes_on = self._adapter.goes_on(response)
+                if text.said and not self._goes_on:
+                    raise _CannotGoOn
+                for piece in self._pieces(response, text.said):
+                    if new := text.add(piece):
+                        yield new
+                    if text.ended:
+                        return
+        except ModelRefused as error:
+            if text.said and not self._adapter.goes_on(None) and type(error) is ModelRefused:
+                self._goes_on = False  # it will not have a reply's beginning
+                raise _CannotGoOn from error
+            raise
+        if new := text.end():
+            yield new
+
+    def _pieces(self, response: Response, said: str) -> Iterator[str]:
+        """Give the pieces of a stream, or of the one body of a server that does not stream."""
+        try:
+            if not response.streams:
+                yield self._adapter.whole(response.json()).removeprefix(said)
+                return
+            for data in events(response.chunks()):
+                if data == "[DONE]":
+                    return
+                piece, last = self._adapter.piece(json.loads(data))
+                yield piece
+                if last:
+                    return
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ModelRefused(f"the answer is not of the protocol: {error!r}") from error
+        raise NotReady("the stream was cut")
+
+    def _told(self, error: ModelError) -> ModelError:
+        log.warning("no answer from %s: %s: %s", place(self._url), error.code, error)
+        return error
+
+
+class _CannotGoOn(Exception):
+    """The server has begun another reply where it was asked to go on with one."""
+
+
+def _wait(error: NotReady, tries: int) -> float:
+    """Return how long to wait before the next try, in seconds."""
+    if error.retry_after is not None:
+        return min(max(error.retry_after, 0.1), MOST_WAIT)
+    return float(min(BACK_OFF * 2 ** (tries - 1), MOST_BACK_OFF) * random.uniform(0.5, 1.0))

@@ -1,0 +1,64 @@
+"""OpenAI completions: vLLM, SGLang, `transformers serve`, llama.cpp; this is what serves GPT-J.
+
+https://platform.openai.com/docs/api-reference/completions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chat.settings import Settings
+from tasks.models.http import NotReady, Response
+from tasks.models.text import STOP
+from tasks.prompt import Line, completion
+
+
+class OpenAICompletions:
+    """Completes a prompt; goes on from any text."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def goes_on(self, response: Response | None) -> bool:
+        return True
+
+    def body(self, lines: Sequence[Line], said: str, room: int) -> dict[str, Any]:
+        prompt = completion(lines, said, self._settings.system_prompt)
+        return {"prompt": prompt, **options(self._settings)}
+
+    def piece(self, event: Any) -> tuple[str, bool]:
+        """Return an event's text, and whether it is the last."""
+        choice = choice_of(event)
+        return choice.get("text") or "", choice.get("finish_reason") is not None
+
+    def whole(self, body: Any) -> str:
+        """Return the text of an answer in one body."""
+        return str(choice_of(body)["text"])
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Return what both OpenAI protocols are asked for beside their prompt."""
+    asked = {
+        "model": settings.model_name,
+        "max_tokens": settings.max_new_tokens,
+        "stop": [STOP],
+        "stream": True,
+        "temperature": settings.model_temperature,
+        "top_p": settings.model_top_p,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def choice_of(event: Any) -> dict[str, Any]:
+    """Return the one choice that was asked for; some events, of usage say, have none.
+
+    Raises:
+        NotReady: It is an error in mid-stream.
+    """
+    if event.get("error"):
+        error = event["error"]
+        said = error.get("message") if isinstance(error, dict) else error
+        raise NotReady(f"in mid-stream: {str(said)[:200]}")
+    choices: list[dict[str, Any]] = event["choices"]
+    return choices[0] if choices else {}

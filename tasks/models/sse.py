@@ -1,0 +1,38 @@
+"""Server-sent events, as far as models' servers use them.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html. Bytes are split before they are
+decoded: requests takes the type for ISO-8859-1, and a line may hold U+2028.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+def events(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Give the data of each event that is whole."""
+    data: list[str] = []
+    for line in _lines(chunks):
+        if not line:
+            if data:
+                yield "\n".join(data)
+            data = []
+        elif line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" ").decode(errors="replace"))
+    if data:  # some servers leave out the blank line behind the last event
+        yield "\n".join(data)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        # A carriage return at the end may be half of a line's end.
+        while (end := _LINE_END.search(rest)) and not (end[0] == b"\r" and end.end() == len(rest)):
+            yield rest[: end.start()]
+            rest = rest[end.end() :]
+    if rest:
+        yield rest.rstrip(b"\r")

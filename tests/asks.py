@@ -1,0 +1,94 @@
+"""What tests say to the model's stand-in, and how they wait for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import requests
+
+from tests.processes import Process
+from tests.standin import PATIENCE, reply_to
+from tests.system import System
+
+END = "end"
+HELD_WORDS = 12
+
+
+def words(number: int, *, delay: float = 0.0) -> str:
+    """Ask for a reply of so many words, ``delay`` seconds apart."""
+    return f"[[words={number} delay={delay}]] please"
+
+
+def status(code: int) -> str:
+    """Ask for an HTTP status."""
+    return f"[[status={code}]] please"
+
+
+def fails_once(system: System) -> str:
+    """Ask for a refusal, and when asked again for a reply."""
+    return f"[[status=422 times=1 name={uuid.uuid4()}]] please"
+
+
+def said(ask: str) -> str:
+    """Return the whole reply to an ask."""
+    return reply_to(ask)
+
+
+class Hold:
+    """A reply that stands still at a token."""
+
+    def __init__(self, url: str, at: int | str) -> None:
+        self._url = url
+        self._name = str(uuid.uuid4())
+        self._port = 0
+        self.ask = f"[[words={HELD_WORDS} hold={self._name}:{at}]] please"
+        self.text = reply_to(self.ask)
+
+    def wait(self) -> None:
+        """Wait until the model stands still there."""
+        self._port = self._get("holding")["port"]
+
+    def wait_closed(self) -> None:
+        """Wait until the model has noticed that its connection was closed."""
+        self._get("closed")
+
+    def release(self) -> None:
+        """Let the model go on, now and whenever it comes there again."""
+        requests.post(f"{self._url}/release/{self._name}", timeout=PATIENCE)
+
+    def forget(self) -> None:
+        """Have `wait` wait for the next that stands still there."""
+        requests.post(f"{self._url}/forget/{self._name}", timeout=PATIENCE)
+
+    def asked_by(self, worker: Process) -> bool:
+        """Tell whether it is this worker that the model answers."""
+        if not worker.running:
+            return False
+        links = psutil.Process(worker.pid).net_connections()
+        return any(link.laddr and link.laddr.port == self._port for link in links)
+
+    def _get(self, what: str) -> dict[str, Any]:
+        answer = requests.get(f"{self._url}/{what}/{self._name}", timeout=2 * PATIENCE)
+        assert answer.ok, f"the model was not seen {what}"
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@contextmanager
+def held(system: System, *, at: int | str) -> Iterator[Hold]:
+    """Give an ask whose reply stands still before token ``at``; it is let go in the end."""
+    hold = Hold(system.standin.url, at)
+    try:
+        yield hold
+    finally:
+        hold.release()
+
+
+def requests_with(system: System, text: str) -> list[str]:
+    """Return what the model was asked with ``text`` in it."""
+    asked = requests.get(f"{system.standin.url}/requests", timeout=PATIENCE).json()
+    return [str(request["body"]) for request in asked if text in str(request["body"])]

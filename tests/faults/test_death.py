@@ -1,0 +1,178 @@
+"""Any process dies, or stands still, in the middle of a reply."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import websocket
+
+from chat.mailbox import LEASE, MOST_CLAIMS
+from tests import asks
+from tests.clients import Events, Plain, begin, history
+from tests.processes import wait_until
+from tests.system import System
+
+
+def opened(system: System) -> Events:
+    return Events(system.webs[1].ws, begin(system.web.url))
+
+
+def holder(system: System, token: str) -> str:
+    """Return the id of the worker's claim that makes the reply."""
+    turn = system.client.execute_command("JSON.GET", token, "$.turn.holder")
+    return str(turn)
+
+
+def kill_who_answers(system: System, hold: asks.Hold) -> None:
+    """Kill the worker whose connection the model holds."""
+    worker = next(w for w in system.workers if hold.asked_by(w))
+    worker.kill()
+
+
+@pytest.mark.parametrize("at", [0, 1, 7])
+def test_another_worker_goes_on_where_one_was_killed(system, at):
+    socket = opened(system)
+    with asks.held(system, at=at) as hold:
+        message_id = socket.say(hold.ask)
+        hold.wait()
+        kill_who_answers(system, hold)
+        hold.release()
+        done = socket.until_answered(message_id)
+    assert (done["status"], done["msg"]) == ("done", hold.text)
+    assert [f["attempt"] for f in socket.frames if f["type"] == "start"] == [1]
+    assert history(system.web.url, socket.token)[1]["msg"] == f"Bot: {hold.text}"
+
+
+def test_a_worker_killed_between_the_last_word_and_the_commit_leaves_a_whole_reply(system):
+    socket = opened(system)
+    with asks.held(system, at=asks.END) as hold:
+        message_id = socket.say(hold.ask)
+        hold.wait()
+        socket.until(lambda _: (socket.reply_to(message_id) or {}).get("msg") == hold.text)
+        kill_who_answers(system, hold)
+        hold.release()
+        done = socket.until_answered(message_id)
+    assert (done["status"], done["msg"]) == ("done", hold.text)
+
+
+def test_a_web_process_is_killed_and_its_client_misses_nothing_on_another(system):
+    token = begin(system.web.url)
+    socket = Events(system.web.ws, token)
+    with asks.held(system, at=3) as hold:
+        message_id = socket.say(hold.ask)
+        hold.wait()
+        system.web.kill()
+        with pytest.raises((websocket.WebSocketException, OSError)):
+            while True:
+                socket.frame()
+        socket.reconnect(system.webs[1].ws)
+        hold.release()
+        reply = socket.reply_to(message_id)
+        if reply is None or reply["status"] == "streaming":
+            socket.until_answered(message_id)
+    assert socket.reply_to(message_id)["msg"] == hold.text
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_redis_is_killed_and_comes_back_and_the_reply_is_whole(system, at):
+    socket = opened(system)
+    plain = Plain(system.web.ws, socket.token)
+    with asks.held(system, at=at) as hold:
+        message_id = socket.say(hold.ask)
+        hold.wait()
+        system.redis.kill()
+        hold.release()
+        system.redis.start()
+        done = lambda: (socket.reply_to(message_id) or {}).get("status") == "done"  # noqa: E731
+        socket.until(lambda _: done())
+    assert socket.reply_to(message_id)["msg"] == hold.text
+    assert plain.reply()["msg"] == hold.text
+    assert all(process.running for process in system.processes)
+    again = socket.say("after")
+    assert socket.until_answered(again)["msg"] == "echo: after"
+    assert plain.reply()["msg"] == "echo: after"
+
+
+def test_a_worker_that_stood_still_does_not_write_when_it_goes_on(system):
+    socket = opened(system)
+    with asks.held(system, at=2) as hold:
+        message_id = socket.say(hold.ask)
+        hold.wait()
+        first = holder(system, socket.token)
+        stopped = next(w for w in system.workers if hold.asked_by(w))
+        stopped.freeze()
+        try:
+            wait_until(lambda: holder(system, socket.token) not in (first, "[]"), 5 * LEASE)
+            hold.release()
+            done = socket.until_answered(message_id)
+        finally:
+            stopped.thaw()
+        again = [socket.say(f"after {number}") for number in range(4)]
+        for other in again:
+            socket.until_answered(other)
+    assert done["msg"] == hold.text
+    stored = history(system.web.url, socket.token)
+    assert stored[1]["msg"] == f"Bot: {hold.text}"
+    assert len(stored) == 10
+
+
+def test_a_ring_that_vanishes_is_made_up_for(system):
+    socket = opened(system)
+    for worker in system.workers:
+        worker.freeze()
+    try:
+        message_id = socket.say("hello")
+        socket.until_type("ack")
+        wait_until(lambda: system.client.llen("celery") == 1)
+        system.client.delete("celery")
+    finally:
+        for worker in system.workers:
+            worker.thaw()
+    assert socket.until_answered(message_id)["msg"] == "echo: hello"
+
+
+def test_a_message_that_kills_every_worker_is_given_up_and_the_queue_moves(system):
+    socket = opened(system)
+    with asks.held(system, at=0) as hold:
+        poison = socket.say(hold.ask)
+        behind = socket.say("behind")
+        for _ in range(MOST_CLAIMS):
+            hold.wait()
+            worker = next(w for w in system.workers if hold.asked_by(w))
+            hold.forget()
+            worker.kill()
+            worker.start()
+        failure = socket.until_answered(poison)
+        assert (failure["type"], failure["code"]) == ("error", "internal")
+        assert socket.until_answered(behind)["msg"] == "echo: behind"
+
+
+@pytest.mark.parametrize("kind", ["pubsub", "normal"])
+def test_connections_to_redis_are_cut_and_nothing_is_missed(system, kind):
+    """The relay's connection is the pub/sub one; Celery's and the pools' are the normal ones."""
+    socket = opened(system)
+    plain = Plain(system.web.ws, socket.token)
+    ids = []
+    for number in range(5):
+        with asks.held(system, at=2) as hold:
+            ids.append((socket.say(hold.ask), hold.text))
+            hold.wait()
+            system.client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            hold.release()
+            socket.until(lambda _: (socket.reply_to(ids[-1][0]) or {}).get("status") == "done")  # noqa: B023
+        assert socket.reply_to(ids[-1][0])["msg"] == ids[-1][1], number
+    assert [plain.reply()["msg"] for _ in ids] == [text for _, text in ids]
+
+
+def test_no_process_says_a_token(system):
+    """Runs last in this file: its logs have seen all the faults above."""
+    tokens = [key for key in system.client.keys("*") if len(key) == 36]
+    assert tokens
+    said = system.output()
+    assert not [token for token in tokens if token in said]
+    inspected = subprocess.run(
+        [*system.workers[0].command[:3], "-A", "tasks", "inspect", "active"],
+        env=system.workers[0].env, capture_output=True, text=True, timeout=60,
+    ).stdout
+    assert not [token for token in tokens if token in inspected]

@@ -1,0 +1,85 @@
+"""More sessions than slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import asks
+from tests.clients import Events, begin
+from tests.system import System
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Two workers with one slot each."""
+    folder = tmp_path_factory.mktemp("full")
+    with System(folder, webs=1, workers=2, WORKER_CONCURRENCY="1") as system:
+        yield system
+
+
+def sessions(system: System, number: int) -> list[Events]:
+    return [Events(system.web.ws, begin(system.web.url)) for _ in range(number)]
+
+
+def test_sessions_wait_in_the_order_in_which_they_came(system):
+    busy = sessions(system, 2)
+    waiting = sessions(system, 4)
+    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+        busy[0].say(one.ask)
+        busy[1].say(two.ask)
+        one.wait()
+        two.wait()
+        positions = []
+        for number, socket in enumerate(waiting):
+            socket.say(f"{number}")
+            positions.append(socket.until_type("ack")["position"])
+        assert positions == [0, 1, 2, 3]
+        one.release()  # a single slot answers them all, while the other is taken
+        begun = []
+        for socket in waiting:
+            socket.until(lambda f: f["type"] == "message" and f["source"] == "bot")
+            reply = next(m for m in socket.messages.values() if m["source"] == "bot")
+            begun.append(reply["timestamp"])
+        assert begun == sorted(begun)
+
+
+def test_a_session_with_many_messages_does_not_keep_the_others_waiting(system):
+    talker, busy, other = sessions(system, 3)
+    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+        busy.say(two.ask)
+        two.wait()
+        talker.say(one.ask)
+        one.wait()
+        many = [talker.say(f"{number}") for number in range(5)]
+        message_id = other.say("me too")
+        other.until_type("ack")
+        one.release()
+        other.until_answered(message_id)
+        talker.until_answered(many[-1])
+    mine = other.reply_to(message_id)["timestamp"]
+    later = [talker.reply_to(m)["timestamp"] for m in many if talker.reply_to(m)["timestamp"] > mine]
+    assert len(later) >= 4
+
+
+def test_a_full_worker_holds_back_no_ring_that_another_could_take(system):
+    busy, *others = sessions(system, 6)
+    with asks.held(system, at=0) as hold:
+        busy.say(hold.ask)
+        hold.wait()
+        for socket in others:
+            assert socket.until_answered(socket.say("hello"))["msg"] == "echo: hello"
+
+
+def test_a_stop_frees_the_slot_of_a_silent_model(system):
+    one, two, other = sessions(system, 3)
+    with asks.held(system, at=0) as first, asks.held(system, at=0) as second:
+        one.say(first.ask)
+        two.say(second.ask)
+        first.wait()
+        second.wait()
+        message_id = other.say("hello")
+        one.send(type="stop")
+        assert other.until_answered(message_id)["msg"] == "echo: hello"
+        first.wait_closed()

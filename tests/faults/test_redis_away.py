@@ -1,0 +1,64 @@
+"""Redis goes for a while, and comes back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+import websocket
+
+from tests.clients import Events, Plain, begin
+from tests.processes import wait_until
+
+
+def test_nothing_dies_and_a_message_gets_busy_instead_of_silence(system):
+    token = begin(system.web.url)
+    socket, plain = Events(system.web.ws, token), Plain(system.web.ws, token)
+    system.redis.kill()
+    try:
+        message_id = socket.say("hello")
+        refusal = socket.frame()
+        assert (refusal["code"], refusal["id"]) == ("busy", message_id)
+        assert refusal["retry_after"] > 0
+        plain.say("hello")
+        assert plain.reply()["error"] == "busy"
+        answer = requests.post(f"{system.web.url}/token?name=Ada", timeout=30)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            Plain(system.web.ws, token)
+        assert refused.value.status_code == 503
+        # Longer than a worker's patience and its consumer's first tries to come back.
+        away = time.monotonic()
+        wait_until(lambda: time.monotonic() - away > 12)
+    finally:
+        system.redis.start()
+    back = time.monotonic()
+    while True:
+        socket.say("hello", message_id)
+        if socket.until(lambda f: f["type"] in ("ack", "error"))["type"] == "ack":
+            break
+    assert socket.until_answered(message_id)["msg"] == "echo: hello"
+    assert plain.reply()["msg"] == "echo: hello"
+    assert time.monotonic() - back < 15
+    assert all(process.running for process in system.processes)
+
+
+def test_replies_made_while_a_relay_was_cut_off_are_sent_once(system):
+    """The relay of one web process loses Redis while the others do not."""
+    token = begin(system.web.url)
+    plain, elsewhere = Plain(system.web.ws, token), Events(system.webs[1].ws, token)
+    before = elsewhere.say("before")
+    elsewhere.until_answered(before)
+    assert plain.reply()["msg"] == "echo: before"
+    system.web.freeze()
+    try:
+        for number in range(3):
+            elsewhere.until_answered(elsewhere.say(f"message {number}"))
+        system.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    finally:
+        system.web.thaw()
+    assert [plain.reply()["msg"] for _ in range(3)] == [f"echo: message {n}" for n in range(3)]
+    elsewhere.say("after")
+    assert plain.reply()["msg"] == "echo: after"

@@ -1,0 +1,333 @@
+"""A stand-in for a model's server: three protocols, and whatever fault it is told to show.
+
+`python -m tests.standin --port N`. `POST /` speaks the Hugging Face text-generation protocol,
+`/v1/completions` and `/v1/chat/completions` OpenAI's; each streams or not, as asked.
+
+It answers ``echo: `` and the last human message. A directive in that message, ``[[key=value …]]``,
+says more; it is left out of the echo:
+
+- ``words=N``: N numbered words behind the echo. ``delay=S``: S seconds before each token.
+- ``hold=NAME:K``: stand still before token K of the whole reply, or at its ``end``, until
+  `POST /release/NAME`; `GET /holding/NAME` and `/closed/NAME` wait until it does so, and until the
+  client has closed its connection.
+- ``status=N``, with ``retry_after=S``, ``estimated=S``, ``error=TEXT``.
+- ``fault=``: ``cut:K`` and ``error:K`` (before token K), ``garbage``, ``bare``, ``list``,
+  ``silence``, ``empty``, ``stop`` (the stop string in two tokens, and more), ``surrogates``.
+- ``times=N`` and ``name=NAME``: only the first N requests under that name show status or fault.
+
+A prompt that goes on from a beginning of the reply is answered with its rest, to the letter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import select
+import socket
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PATIENCE = 60.0  # seconds that a control request waits, and a hold lasts, at most
+_DIRECTIVE = re.compile(r"\[\[(.*?)\]\]\s*")
+
+
+class Hold:
+    """A place where a reply stands still."""
+
+    def __init__(self) -> None:
+        self.holding = threading.Event()
+        self.closed = threading.Event()
+        self.released = threading.Event()
+        self.port = 0  # the client's, of the request that holds
+
+
+class Standin(ThreadingHTTPServer):
+    """The server, and what it remembers."""
+
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.holds: dict[str, Hold] = defaultdict(Hold)
+        self.requests: list[dict[str, Any]] = []
+        self.shown: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+def reply_to(message: str) -> str:
+    """Return the whole reply to a human message."""
+    directives = _directives(message)
+    rest = _DIRECTIVE.sub("", message).strip()
+    words = "".join(f" w{number}" for number in range(int(directives.get("words", 0))))
+    return f"echo: {rest}{words}"
+
+
+def _directives(message: str) -> dict[str, str]:
+    found = _DIRECTIVE.search(message)
+    return dict(part.split("=", 1) for part in found[1].split()) if found else {}
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Standin
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    # control
+
+    def do_GET(self) -> None:
+        what, _, name = self.path.strip("/").partition("/")
+        if self.path == "/v1/models":
+            self._json(200, {"object": "list", "data": [{"id": "standin", "owned_by": "tests"}]})
+        elif what == "requests":
+            self._json(200, self.server.requests)
+        elif what in ("holding", "closed"):
+            hold = self.server.holds[name]
+            event = hold.holding if what == "holding" else hold.closed
+            self._json(200 if event.wait(PATIENCE) else 408, {"port": hold.port})
+        else:
+            self._json(404, {"error": "no such page"})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        what, _, name = self.path.strip("/").partition("/")
+        if what == "release":
+            self.server.holds[name].released.set()
+            return self._json(200, {})
+        if what == "forget":
+            self.server.holds[name].holding.clear()
+            return self._json(200, {})
+        asked = json.loads(body)
+        self.server.requests.append(
+            {"path": self.path, "body": asked, "authorization": self.headers.get("Authorization")}
+        )
+        if self.path == "/":
+            protocol: _Protocol = _HuggingFace()
+        elif self.path == "/v1/completions":
+            protocol = _Completions()
+        elif self.path == "/v1/chat/completions":
+            protocol = _Chat()
+        else:
+            return self._json(404, {"error": "no such page"})
+        try:
+            self._answer(protocol, asked)
+        except OSError:
+            self.close_connection = True
+        return None
+
+    # answers
+
+    def _answer(self, protocol: _Protocol, asked: dict[str, Any]) -> None:
+        message, said = protocol.message(asked)
+        directives = _directives(message)
+        if self._is_over(directives):
+            directives = {k: v for k, v in directives.items() if k not in ("status", "fault")}
+        if "status" in directives:
+            return self._refuse(directives)
+        fault, _, at = directives.get("fault", "").partition(":")
+        if fault == "silence":
+            return self._stand_still(Hold(), "silence")
+        if fault == "garbage":
+            return self._body(200, b"<html>It works!</html>", "text/html")
+        whole = reply_to(message)
+        tokens = self._pieces(fault, whole, said)
+        if fault in ("bare", "list") or not asked.get("stream"):
+            return self._json(200, protocol.whole("".join(tokens), fault))
+        delay = float(directives.get("delay", 0))
+        name, _, place = directives.get("hold", "").partition(":")
+        first = len(_tokens(whole)) - len(tokens) if said else 0
+        self._begin_stream()
+        for number, token in enumerate(tokens, first):
+            if name and place == str(number):
+                self._hold(name)
+            if at == str(number) and fault == "cut":
+                self.close_connection = True
+                return None
+            if at == str(number) and fault == "error":
+                self._event(protocol.error())
+                return self._end_stream()
+            if delay:
+                time.sleep(delay)
+            self._event(protocol.event(token))
+        if name and (place == "end" or int(place) >= first + len(tokens)):
+            self._hold(name)
+        for event in protocol.last(whole):
+            self._event(event)
+        return self._end_stream()
+
+    def _is_over(self, directives: dict[str, str]) -> bool:
+        if "times" not in directives:
+            return False
+        with self.server.lock:
+            self.server.shown[directives["name"]] += 1
+            return self.server.shown[directives["name"]] > int(directives["times"])
+
+    def _pieces(self, fault: str, whole: str, said: str) -> list[str]:
+        if fault == "empty":
+            return [" ", "\n"]
+        if fault == "surrogates":
+            return [" ok ", "\ud83d", "\ude00", " alone \ud83d", " end"]
+        rest = whole[len(said) :] if whole.startswith(said) else f" {whole}"
+        tokens = _tokens(rest if said else f" {whole}")
+        return [*tokens, " \nHu", "man: and", " more"] if fault == "stop" else tokens
+
+    def _refuse(self, directives: dict[str, str]) -> None:
+        body: dict[str, Any] = {"error": directives.get("error", "refused").replace("_", " ")}
+        if "estimated" in directives:
+            body["estimated_time"] = float(directives["estimated"])
+        wait = directives.get("retry_after")
+        self._json(int(directives["status"]), body, {"Retry-After": wait} if wait else {})
+
+    def _hold(self, name: str) -> None:
+        self._stand_still(self.server.holds[name], name)
+
+    def _stand_still(self, hold: Hold, _: str) -> None:
+        hold.port = self.client_address[1]
+        hold.holding.set()
+        deadline = time.monotonic() + PATIENCE
+        while not hold.released.wait(0.02) and time.monotonic() < deadline:
+            readable, _w, _x = select.select([self.connection], [], [], 0)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                hold.closed.set()
+                raise BrokenPipeError
+
+    # HTTP
+
+    def _json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        self._body(status, json.dumps(body).encode(), "application/json", headers)
+
+    def _body(
+        self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _begin_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def _event(self, event: Any) -> None:
+        data = event if isinstance(event, str) else json.dumps(event)
+        chunk = f"data: {data}\n\n".encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+
+    def _end_stream(self) -> None:
+        self.wfile.write(b"0\r\n\r\n")
+
+
+class _Protocol:
+    """What the three have in common: the last human message is in a prompt, or among roles."""
+
+    def message(self, asked: dict[str, Any]) -> tuple[str, str]:
+        """Return the last human message, and what was said of its reply."""
+        prompt = self.prompt(asked)
+        last = prompt.rpartition("Human: ")[2]
+        message, _, said = last.partition(" Bot:")
+        return message, said.strip()
+
+    def prompt(self, asked: dict[str, Any]) -> str:
+        raise NotImplementedError
+
+    def event(self, token: str) -> Any:
+        raise NotImplementedError
+
+    def last(self, whole: str) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def whole(self, text: str, fault: str) -> Any:
+        raise NotImplementedError
+
+    def error(self) -> Any:
+        return {"error": {"message": "out of memory", "type": "server_error"}}
+
+
+class _HuggingFace(_Protocol):
+    def __init__(self) -> None:
+        self._index = 0
+
+    def prompt(self, asked: dict[str, Any]) -> str:
+        return str(asked["inputs"])
+
+    def event(self, token: str) -> Any:
+        self._index += 1
+        shown = {"id": self._index, "text": token, "logprob": -0.5, "special": False}
+        return {"index": self._index, "token": shown, "generated_text": None, "details": None}
+
+    def last(self, whole: str) -> Iterator[Any]:
+        self._index += 1
+        end = {"id": 2, "text": "</s>", "logprob": -0.1, "special": True}
+        details = {"finish_reason": "eos_token", "generated_tokens": self._index, "seed": None}
+        yield {"index": self._index, "token": end, "generated_text": whole, "details": details}
+
+    def whole(self, text: str, fault: str) -> Any:
+        details = {"finish_reason": "eos_token", "generated_tokens": 1, "prefill": [], "tokens": []}
+        answer = {"generated_text": text, "details": details}
+        return answer if fault == "bare" else [answer]
+
+    def error(self) -> Any:
+        return {"error": "out of memory", "error_type": "generation"}
+
+
+class _Completions(_Protocol):
+    def prompt(self, asked: dict[str, Any]) -> str:
+        return str(asked["prompt"])
+
+    def event(self, token: str) -> Any:
+        return {"choices": [{"index": 0, "text": token, "finish_reason": None}]}
+
+    def last(self, whole: str) -> Iterator[Any]:
+        yield {"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}
+        yield "[DONE]"
+
+    def whole(self, text: str, fault: str) -> Any:
+        return {"choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}
+
+
+class _Chat(_Protocol):
+    def message(self, asked: dict[str, Any]) -> tuple[str, str]:
+        """Like most chat servers it does not go on from a reply's beginning."""
+        return [m["content"] for m in asked["messages"] if m["role"] == "user"][-1], ""
+
+    def event(self, token: str) -> Any:
+        return {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
+
+    def last(self, whole: str) -> Iterator[Any]:
+        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        yield "[DONE]"
+
+    def whole(self, text: str, fault: str) -> Any:
+        message = {"role": "assistant", "content": text}
+        return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+
+
+def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.standin")
+    parser.add_argument("--port", type=int, default=8000)
+    server = Standin(parser.parse_args().port)
+    print(f"stands in for a model on {server.url}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

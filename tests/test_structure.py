@@ -1,0 +1,60 @@
+"""The arrows between the rooms, the launch commands, and what an import may do."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("chat", "web", "tasks", "local")
+ALLOWED = {"chat": {"chat"}, "web": {"web", "chat"}, "tasks": {"tasks", "chat"}}
+EXCEPT = {("web", "tasks.reply")}  # only to ring
+
+
+def imports() -> list[tuple[str, str]]:
+    """Return each import between rooms: the file, and the module that it names."""
+    found = []
+    for room in ALLOWED:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if "client" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    found.append((str(path.relative_to(ROOT)), node.module))
+                elif isinstance(node, ast.Import):
+                    found += [(str(path.relative_to(ROOT)), alias.name) for alias in node.names]
+    return [(path, module) for path, module in found if module.split(".")[0] in ROOMS]
+
+
+@pytest.mark.parametrize(("path", "module"), imports())
+def test_imports_go_one_way(path, module):
+    room = path.split("/")[0]
+    assert module.split(".")[0] in ALLOWED[room] or (room, module) in EXCEPT
+
+
+def test_web_rings_and_uses_nothing_else_of_the_worker():
+    for path in (ROOT / "web").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "tasks.reply":
+                assert [alias.name for alias in node.names] == ["ring"]
+
+
+@pytest.mark.parametrize("room", ["chat", "web", "tasks"])
+def test_importing_starts_no_thread_and_opens_no_connection(room):
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / room).rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py") and "client" not in path.parts
+    ]
+    check = (
+        "import importlib, socket, sys, threading\n"
+        "def refuse(*a): raise AssertionError('a connection')\n"
+        "socket.socket.connect = refuse\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+    )
+    subprocess.run([sys.executable, "-c", check, *modules], cwd=ROOT, check=True, timeout=60)
