@@ -97,7 +97,10 @@ def test_the_same_id_again_is_acknowledged_and_answered_once(system, token, sock
     socket.until_answered(message_id)
     socket.say("third", message_id)
     assert socket.until_type("ack")["id"] == message_id
-    assert [m["msg"] for m in history(system.web.url, token)] == ["Human: first", "Bot: echo: first"]
+    assert [m["msg"] for m in history(system.web.url, token)] == [
+        "Human: first",
+        "Bot: echo: first",
+    ]
 
 
 def test_a_message_that_was_answered_is_acknowledged_with_position_0(socket):
@@ -273,7 +276,11 @@ def test_a_failure_names_the_message_and_stays_in_the_history(system, token, soc
     failure = socket.until_answered(message_id)
     assert (failure["type"], failure["code"]) == ("error", "model_refused")
     stored = history(system.web.url, token)[1]
-    assert (stored["status"], stored["error"], stored["msg"]) == ("failed", "model_refused", "Bot: ")
+    assert (stored["status"], stored["error"], stored["msg"]) == (
+        "failed",
+        "model_refused",
+        "Bot: ",
+    )
     again = socket.say("hello")
     assert socket.until_answered(again)["msg"] == "echo: hello"
 
