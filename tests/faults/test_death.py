@@ -64,8 +64,7 @@ def test_a_web_process_is_killed_and_its_client_misses_nothing_on_another(system
         hold.wait()
         system.web.kill()
         with pytest.raises((websocket.WebSocketException, OSError)):
-            while True:
-                socket.frame()
+            socket.until_type("nothing more")
         socket.reconnect(system.webs[1].ws)
         hold.release()
         reply = socket.reply_to(message_id)

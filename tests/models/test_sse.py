@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.models.sse import events
 
-STREAM = "data: one\n\n: ping\r\n\r\ndata:two\rdata: 2\r\revent: x\nid: 7\ndata: é\u2028😀\n\ndata: last\n"
+STREAM = (
+    "data: one\n\n: ping\r\n\r\ndata:two\rdata: 2\r\r"
+    "event: x\nid: 7\ndata: é\u2028😀\n\ndata: last\n"
+)
 EXPECTED = ["one", "two\n2", "é\u2028😀", "last"]
 
 
@@ -16,7 +21,7 @@ EXPECTED = ["one", "two\n2", "é\u2028😀", "last"]
 def test_any_split_gives_the_same_events(cuts):
     data = STREAM.encode()
     places = sorted({0, len(data), *cuts})
-    chunks = [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    chunks = [data[start:end] for start, end in pairwise(places)]
     assert list(events(chunks)) == EXPECTED
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +37,7 @@ def whole(text: str) -> str:
 def test_any_split_gives_the_same_text(text, cuts):
     reply = Text()
     places = sorted({0, len(text), *(cut for cut in cuts if cut <= len(text))})
-    pieces = [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [text[start:end] for start, end in pairwise(places)]
     given_out = [reply.add(piece) for piece in pieces]
     given_out.append(reply.end())
     assert "".join(given_out) == reply.said == whole(text)

@@ -289,7 +289,7 @@ def test_a_failed_message_stays_out_of_the_next_prompt(system, socket):
     marker = str(uuid.uuid4())
     socket.until_answered(socket.say(asks.status(422) + " " + marker))
     socket.until_answered(socket.say("after " + marker[::-1]))
-    prompts = [body for body in asks.requests_with(system, marker[::-1])]
+    prompts = asks.requests_with(system, marker[::-1])
     assert prompts
     assert not any(marker in prompt for prompt in prompts)
 
@@ -319,8 +319,7 @@ def test_an_erased_session_drops_its_reply_quietly(system, token, socket):
         requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
         hold.wait_closed()
     with pytest.raises(websocket.WebSocketConnectionClosedException):
-        while True:
-            socket.frame()
+        socket.until_type("nothing more")
     assert socket.closed_with == 1008
     assert system.client.exists(token) == 0
 
