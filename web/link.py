@@ -1,78 +1,81 @@
-"""One WebSocket connection: reads where it is asked to, writes from an outbox, beats by itself.
+"""One WebSocket connection.
 
-simple-websocket reads ahead without bound in a thread of its own and ignores how much of a frame
-the kernel took, so that a slow reader gets a torn stream. Here the caller of `receive` reads, which
-leaves what is not read yet with the sender; the thread of the base class writes.
+simple-websocket reads ahead without bound, in a thread of its own. Here the caller of `receive`
+reads, so that what is not read yet stays with the sender.
 """
 
 from __future__ import annotations
 
-import queue
-import socket
+import math
 import threading
 import time
-import weakref
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from simple_websocket import ConnectionClosed, Server
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
+
+from web.outbox import Outbox
 
 # A message may have this many bytes, all its fragments together.
 MOST_RECEIVED = 64 * 1024
-# So much may wait for a client that reads slowly, beside one frame of any size: a history may be
-# long, and a client that has just come waits for nothing else.
-MOST_WAITING = 1024 * 1024
-SEND_WITHIN = 10.0  # seconds for one frame
-PING_EVERY = 25.0  # seconds
-# Together with the ping's interval less than the 50 s in which a dead client must be noticed.
-PONG_WITHIN = 20.0  # seconds
-CLOSE_WITHIN = 2.0  # seconds for the client's own close frame
-_BEAT = 0.5  # seconds
-
-_READ = 4096
-_TOO_BIG, _TOO_SLOW = 1009, 1013
+_READ = 8192  # bytes
 
 Choice = Callable[[list[str]], str | None]
 
 
-class Link(Server):  # type: ignore[misc]
-    """The server's end of a WebSocket. Any thread may `send` and `close`; one may `receive`."""
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """How long a link waits for its client, in seconds."""
 
+    ping_every: float = 25.0
+    # Together with the ping's interval less than the 50 s in which a dead client is noticed.
+    pong_within: float = 20.0
+    send_within: float = 10.0  # for one frame, or all that waits when the link is closed
+    close_within: float = 2.0  # for the client's own end
+
+
+class Link(Server):  # type: ignore[misc]
+    """The server's end of a WebSocket. Any thread may `send` and `close`; one may `receive`.
+
+    Use `receive`, `send`, `close`, `closed`, `subprotocol` and `environ`; the rest is for `Sock`.
+    """
+
+    ws: Any
     close_reason: int
     close_message: str | None
 
-    def __init__(self, environ: dict[str, Any], choose: Choice, pulse: Pulse) -> None:
+    def __init__(self, environ: dict[str, Any], choose: Choice, times: Times) -> None:
         self._choose = choose
-        self._lock = threading.Lock()
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._waiting = 0  # bytes in the outbox, and of the frame that is being written
-        self._closing = False
-        self._parts: list[str | bytes] = []
-        self._received = 0  # bytes of the message whose parts these are
-        # What the pulse looks at, in seconds of the monotonic clock
-        self._due: float | None = None  # by when the frame in hand must be written, or all closed
-        self._ping_at = time.monotonic() + PING_EVERY
-        self._pong_by: float | None = None
         # Compressed, a socket would cost fifteen times the memory: nothing is negotiated.
-        environ = {k: v for k, v in environ.items() if k != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
-        super().__init__(environ)
-        pulse.watch(self)
+        plain = {k: v for k, v in environ.items() if k != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
+        super().__init__(plain, thread_class=_NoThread, event_class=object)
+        self.environ = environ
+        self.ws = self.ws.connection  # without the handshake's part, which holds a request's memory
+        self.closed = False
+        self.close_reason = CloseReason.ABNORMAL_CLOSURE  # unless one side says another
+        self._lock = threading.Lock()  # a frame is put in the outbox before another one is made
+        self._outbox = Outbox(self.sock, times.send_within, times.close_within)
+        self._times = times
+        self._message = bytearray()  # what has come of a fragmented one
+        # When the client is asked whether it lives, and if it is asked already, given up.
+        self._ask_at = time.monotonic() + times.ping_every
+        self._asked_at: float | None = None
+        self._reads_since = math.inf
 
     def choose_subprotocol(self, request: Any) -> str | None:
         return self._choose(list(request.subprotocols))
 
-    def receive(self, timeout: float | None = None) -> str | bytes:
+    def receive(self, timeout: None = None) -> str | bytes:
         """Wait for the client's next message.
 
         Raises:
             ConnectionClosed: By either side, or lost.
         """
-        while True:
-            if not self.connected:
-                raise ConnectionClosed(self.close_reason, self.close_message)
+        while not self.closed:
             for event in self.ws.events():
                 if isinstance(event, TextMessage | BytesMessage):
                     message = self._join(event)
@@ -80,152 +83,134 @@ class Link(Server):  # type: ignore[misc]
                         return message
                 elif isinstance(event, Ping):
                     self._put(event.response())
-                elif isinstance(event, CloseConnection):
-                    self.close_reason, self.close_message = event.code, event.reason
-                    self._answer_close(event)
-                    raise ConnectionClosed(self.close_reason, self.close_message)
-            try:
-                data = self.sock.recv(_READ)
-            except OSError:
-                data = b""
-            if not data:
-                self._end()
-                raise ConnectionClosed(self.close_reason, self.close_message)
-            self._pong_by = None  # whatever it sends, it lives
-            self.ws.receive_data(data)
+                elif isinstance(event, CloseConnection):  # the client's, or its breach of protocol
+                    self._close(event.code, event.reason, drop=True)
+            if not self.closed:
+                self.ws.receive_data(self._read())
+        raise ConnectionClosed(self.close_reason, self.close_message)
 
     def send(self, data: str) -> None:
-        """Have a text frame written, after those that wait; nothing if the link is closing."""
+        """Have a text frame written, after those that wait; do nothing if the link is closed.
+
+        Never waits. A client that leaves too much unread is closed with 1013.
+        """
         self._put(TextMessage(data=data))
 
-    def close(self, reason: int | None = None, message: str | None = None) -> None:
-        """Close the link once what waits is written; nothing if it is closing already."""
-        with self._lock:
-            self._close(reason or 1000, message)
+    def close(self, reason: int = CloseReason.NORMAL_CLOSURE, message: str = "") -> None:
+        """Close the link once what waits is written; do nothing if it is closed already.
 
-    def finish(self) -> None:
-        """Read on until the link has ended, which it has within seconds once it is closed."""
-        try:
-            while True:
-                self.receive()
-        except ConnectionClosed:
-            pass
+        Never waits. A `receive` raises once the client has answered, or failed to.
+        """
+        self._close(reason, message)
+
+    @property
+    def due(self) -> float:
+        """When to `beat`, in seconds of the monotonic clock."""
+        return min(self._outbox.due, self._ask_at)
 
     def beat(self, now: float) -> None:
-        """Ping the client when it is time; give up where it does not read or does not answer."""
-        if (self._due and now > self._due) or (self._pong_by and now > self._pong_by):
-            self._end()
-        elif now > self._ping_at:
-            self._ping_at = now + PING_EVERY
-            self._pong_by = self._pong_by or now + PONG_WITHIN
-            self._put(Ping())
+        """Ask the client whether it lives; give it up where it does not answer, or not read."""
+        with self._lock:
+            overdue, closed = now >= self._outbox.due, self.closed
+        if overdue:
+            if closed:
+                self.end()
+            else:
+                self._close_slow(within=self._times.close_within)
+        elif now >= self._ask_at:
+            # What it answered is seen only by one who reads, so nobody is judged without.
+            if self._asked_at is not None and self._reads_since <= self._asked_at:
+                self.end(reset=True)
+            else:
+                self._asked_at = now
+                self._ask_at = now + self._times.pong_within
+                self._put(Ping())
+
+    def finish(self) -> None:
+        """Close the link, and wait for the end of the connection, which comes within seconds.
+
+        What the client still sends is read, and dropped: unread, it would make the kernel take
+        back what was written last.
+        """
+        self.close()
+        try:
+            while self.sock.recv(_READ):
+                time.sleep(0)
+        except OSError:
+            pass  # it has ended already
+        self.end()
+        self._outbox.join()
+
+    def end(self, *, reset: bool = False) -> None:
+        """End the connection, whatever waits; ``reset`` it where nobody may be there any more."""
+        self.closed = True
+        self._ask_at = math.inf
+        self._outbox.end(reset=reset)
+
+    def _read(self) -> bytes:
+        time.sleep(0)  # a client that floods must not have the process for itself
+        self._reads_since = time.monotonic()
+        try:
+            data: bytes = self.sock.recv(_READ)
+        except OSError:
+            data = b""
+        self._reads_since = math.inf
+        if not data:
+            self.end()
+        elif self._asked_at is not None:  # whatever it sends, it lives
+            self._ask_at = self._asked_at + self._times.ping_every
+            self._asked_at = None
+        return data
 
     def _join(self, event: TextMessage | BytesMessage) -> str | bytes | None:
         """Return the whole message once its last part is there."""
-        part = event.data
-        self._received += len(part.encode()) if isinstance(part, str) else len(part)
-        if self._received > MOST_RECEIVED:
-            self._parts.clear()
-            self.close(_TOO_BIG, "a message may have 64 KiB")
-            self._end_soon()
-            raise ConnectionClosed(_TOO_BIG)
-        self._parts.append(bytes(part) if isinstance(part, bytearray) else part)
+        part = event.data.encode() if isinstance(event, TextMessage) else event.data
+        if len(self._message) + len(part) > MOST_RECEIVED:
+            self._message.clear()
+            self._close(CloseReason.MESSAGE_TOO_BIG, "a message may have 64 KiB", drop=True)
+            raise ConnectionClosed(self.close_reason, self.close_message)
+        self._message += part
         if not event.message_finished:
             return None
-        parts, self._parts, self._received = self._parts, [], 0
-        return type(parts[0])().join(parts)  # type: ignore[arg-type]
+        message = bytes(self._message)
+        self._message.clear()
+        return message.decode() if isinstance(event, TextMessage) else message
 
     def _put(self, event: Any) -> None:
         with self._lock:
-            if self._closing:
+            if self.closed:
                 return
             try:
-                data = self.ws.send(event)
+                fits = self._outbox.put(self.ws.send(event))
             except LocalProtocolError:
-                return  # the client has closed
-            if self._waiting and self._waiting + len(data) > MOST_WAITING:
-                self._empty()
-                self._close(_TOO_SLOW, "reads too slowly")
-            else:
-                self._waiting += len(data)
-                self._outbox.put(data)
+                return  # the client has closed, which is about to be read
+        if not fits:
+            self._close_slow(within=self._times.send_within)
 
-    def _close(self, code: int, reason: str | None) -> None:
-        if self._closing:
-            return
-        self._closing = True
-        try:
-            data = self.ws.send(CloseConnection(code, reason))
-        except LocalProtocolError:
-            data = b""
-        self._outbox.put(data)
-        self._outbox.put(None)
+    def _close_slow(self, within: float) -> None:
+        reason = "reads too slowly"
+        self._close(CloseReason.TRY_AGAIN_LATER, reason, drop=True, within=within)
 
-    def _answer_close(self, event: CloseConnection) -> None:
+    def _close(
+        self, code: int, reason: str | None, *, drop: bool = False, within: float | None = None
+    ) -> None:
         with self._lock:
-            if not self._closing:
-                self._closing = True
-                self._outbox.put(self.ws.send(event.response()))
-                self._outbox.put(None)
-        self._end_soon()
-
-    def _empty(self) -> None:
-        while not self._outbox.empty():
-            self._outbox.get()
-
-    def _end_soon(self) -> None:
-        """Let what is written last arrive: ending with unread input would overtake it."""
-        self.thread.join(SEND_WITHIN)
-        try:
-            self.sock.shutdown(socket.SHUT_WR)
-            while self.sock.recv(_READ):
-                pass  # until the client has closed too, or the pulse gives up
-        except OSError:
-            pass  # it has ended already
-        self._end()
-
-    def _end(self) -> None:
-        """End the connection, whatever waits; whoever reads or writes finds out."""
-        self.connected = False
-        self._closing = True
-        self._empty()
-        self._outbox.put(None)
-        with suppress(OSError):  # it has ended already
-            self.sock.shutdown(socket.SHUT_RDWR)
-
-    def _thread(self) -> None:
-        """Write the outbox; the base class starts this in a thread."""
-        while (data := self._outbox.get()) is not None:
-            self._due = time.monotonic() + SEND_WITHIN
-            try:
-                self.sock.sendall(data)
-            except OSError:
-                self._end()
+            if self.closed:
                 return
-            self._due = None
-            with self._lock:
-                self._waiting -= len(data)
-        self._due = time.monotonic() + CLOSE_WITHIN
+            self.closed = True
+            self._ask_at = math.inf
+            self.close_reason, self.close_message = code, reason
+            frame = self.ws.send(CloseConnection(code, reason))
+            self._outbox.finish(frame, drop=drop, within=within)
 
 
-class Pulse:
-    """One thread a process that has all its links beat."""
+class _NoThread:
+    """Stands where simple-websocket starts the thread that reads ahead."""
 
-    def __init__(self) -> None:
-        self._links: weakref.WeakSet[Link] = weakref.WeakSet()
-        self._lock = threading.Lock()
+    name = ""
 
-    def watch(self, link: Link) -> None:
-        """Have a link beat for as long as it lives."""
-        with self._lock:
-            self._links.add(link)
+    def __init__(self, target: Callable[[], None]) -> None:
+        pass
 
-    def run(self) -> None:
-        """Beat, for ever."""
-        while True:
-            time.sleep(_BEAT)
-            with self._lock:
-                links = [link for link in self._links if link.connected]
-            now = time.monotonic()
-            for link in links:
-                link.beat(now)
+    def start(self) -> None:
+        pass
