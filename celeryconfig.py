@@ -32,9 +32,10 @@ broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 worker_consumer = "tasks.consumer:Consumer"  # does not wait half a minute between two tries
 
-# A connection that died without a word is noticed, and what a managed Redis allows is not
-# used up by idle connections.
-broker_pool_limit = 4
+# Each of Flower's threads holds one connection while it waits for another: with the default of 10
+# they wait for each other for ever. Web and worker processes use one or two.
+broker_pool_limit = 30
+# A connection that died without a word is noticed.
 broker_transport_options = {
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
