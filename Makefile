@@ -53,3 +53,9 @@ $(VENV)/test: $(VENV)/local requirements-test.txt
 
 $(PYTHON):
 	sh local/venv.sh $(VENV)
+
+# Talks to a chat that runs, by default the one of `make run`; a pipe is said as one message:
+#   make chat ARGS="--name Ada --url http://127.0.0.1:3500"
+.PHONY: chat
+chat: $(VENV)/local
+	@exec $(PYTHON) -m flask --app web chat $(ARGS)

@@ -16,6 +16,7 @@ from web.refresher import Refresher
 from web.relay import Relay
 from web.sessions import sessions
 from web.sockets import sockets
+from web.terminal.command import chat
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -44,4 +45,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         )
     )
     app.extensions["connections"] = connections
+    app.cli.add_command(chat)
     return app
