@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ def choose(offered: list[str]) -> str | None:
 
 
 def create_app() -> Flask:
+    sys.setswitchinterval(1e-5)  # seconds; threads that could meet in one place do
     app = Flask(__name__)
     answer_in_json(app)
     routes = Blueprint("links", __name__)
@@ -31,8 +33,10 @@ def create_app() -> Flask:
     quick = Sock(
         Times(ping_every=QUICK, pong_within=QUICK, send_within=QUICK / 2, close_within=QUICK)
     )
+    lasting = Sock(Times(close_within=600.0))
     watchers: set[Link] = set()
     all_links: set[Link] = set()
+    heard = threading.Event()
 
     def on(sock: Sock, path: str):
         """Route; tell who watches how each handler ended."""
@@ -113,6 +117,7 @@ def create_app() -> Flask:
 
     @on(patient, "/closed-by-another")
     @on(quick, "/quick/closed-by-another")
+    @on(lasting, "/lasting/closed-by-another")
     def closed_by_another(link: Link) -> None:
         """Read, while another thread says some more and closes."""
         size = int(link.receive())
@@ -127,9 +132,9 @@ def create_app() -> Flask:
 
     @on(patient, "/all-closed")
     def all_closed(link: Link) -> None:
-        """Close every other socket; say how many there were."""
+        """Close every other socket but those that watch; say how many there were."""
         link.receive()
-        others = [other for other in list(all_links) if other is not link]
+        others = [other for other in list(all_links - watchers) if other is not link]
         for other in others:
             other.close(1012)
         link.send(str(len(others)))
@@ -139,6 +144,19 @@ def create_app() -> Flask:
         link.send("before")
         link.receive()
         raise RuntimeError("as it was asked to")
+
+    @on(patient, "/deaf")
+    def deaf(link: Link) -> None:
+        """Read nothing until somebody asks another socket for it; then say how much there is."""
+        heard.wait()
+        said = 0
+        while link.receive() != "that is all":
+            said += 1
+        link.send(str(said))
+
+    @on(patient, "/hear")
+    def hear(link: Link) -> None:
+        heard.set()
 
     @on(quick, "/quick/busy")
     def busy(link: Link) -> None:
