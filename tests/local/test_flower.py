@@ -1,0 +1,43 @@
+"""Flower watches the workers, and is shown no token."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from tests import asks
+from tests.clients import Events, begin
+from tests.processes import Process, free_port, wait_until
+
+
+@pytest.fixture
+def flower(system, tmp_path):
+    port = free_port()
+    command = ["celery", "-A", "tasks", "flower", "--address=127.0.0.1", f"--port={port}"]
+    env = {**system.env, "FLOWER_UNAUTHENTICATED_API": "true"}
+    process = Process(command, env, tmp_path / "flower.log")
+    process.url = f"http://127.0.0.1:{port}"
+    yield process
+    process.kill()
+
+
+def seen(flower, path: str) -> str:
+    try:
+        return requests.get(flower.url + path, timeout=20).text
+    except requests.ConnectionError:
+        return ""
+
+
+def test_it_sees_workers_and_replies_and_no_token(system, flower):
+    wait_until(lambda: seen(flower, "/workers?json=1").count("heartbeat") > 1)
+    socket = Events(system.web.ws, begin(system.web.url))
+    with asks.held(system, at=1) as hold:
+        message_id = socket.say(hold.ask)
+        hold.wait()
+        wait_until(lambda: '"tasks.reply"' in seen(flower, "/api/tasks"))
+        active = seen(flower, "/api/workers?refresh=true")
+        assert "tasks.reply" in active
+        shown = active + seen(flower, "/api/tasks") + flower.output()
+        hold.release()
+        socket.until_answered(message_id)
+    assert socket.token not in shown
