@@ -105,13 +105,13 @@ def _measure(kind: str, count: int) -> float:
     try:
         while not _is_up(url):
             time.sleep(0.05)
-        _open(port, BATCH)[0].close()  # what the first ones cost, all use
-        begun = requests.get(f"{url}/state", timeout=60).json()
+        for client in _open(port, BATCH):  # what the first ones cost, all use
+            client.close()
+        begun = _state(url, 0)
         started = time.perf_counter()
         clients = _open(port, count)
         opening = time.perf_counter() - started
-        full = requests.get(f"{url}/state", timeout=60).json()
-        assert full["sockets"] >= count, full
+        full = _state(url, count)
         each: float = (full["kb"] - begun["kb"]) / count
         came = threading.Thread(target=_read_from_all, args=(clients,))
         came.start()
@@ -119,7 +119,7 @@ def _measure(kind: str, count: int) -> float:
         sent = requests.post(f"{url}/publish", timeout=60).json()["seconds"]
         came.join()
         arrived = time.perf_counter() - started
-        after = requests.get(f"{url}/state", timeout=60).json()
+        after = _state(url, count)
         closed = requests.post(f"{url}/close", timeout=60).json()["seconds"]
         print(
             f"{kind}: {each:.1f} KB a socket, {(after['kb'] - begun['kb']) / count:.1f} after a"
@@ -131,6 +131,15 @@ def _measure(kind: str, count: int) -> float:
     finally:
         server.terminate()
         server.wait()
+
+
+def _state(url: str, sockets: int) -> dict[str, Any]:
+    """Wait until the server has so many sockets; return its state."""
+    while True:
+        state: dict[str, Any] = requests.get(f"{url}/state", timeout=60).json()
+        if state["sockets"] == sockets:
+            return state
+        time.sleep(0.05)
 
 
 def _is_up(url: str) -> bool:
