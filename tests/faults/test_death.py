@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 import websocket
 
@@ -170,11 +168,3 @@ def test_no_process_says_a_token(system):
     assert tokens
     said = system.output()
     assert not [token for token in tokens if token in said]
-    inspected = subprocess.run(
-        [*system.workers[0].command[:3], "-A", "tasks", "inspect", "active"],
-        env=system.workers[0].env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    ).stdout
-    assert not [token for token in tokens if token in inspected]
