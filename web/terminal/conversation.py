@@ -37,6 +37,7 @@ class Turn:
     reply: Reply | None = None
     position: int = 0  # messages that wait before this one
     wait: str = ""  # why the model keeps the reply waiting, a code
+    attempt: int = 0  # retries that this client has seen acknowledged since the last history
 
     @property
     def answered(self) -> bool:
@@ -61,7 +62,8 @@ class Conversation:
 
     def without_reply(self, message_id: str) -> Conversation:
         """Return the conversation as it is once a retry of the message is acknowledged."""
-        return self._with(message_id, reply=None)
+        turn = self.turn(message_id)
+        return self._with(message_id, reply=None, attempt=turn.attempt + 1 if turn else 0)
 
     def _with(self, message_id: str, **changes: Any) -> Conversation:
         """Change a turn, or begin one: the message itself may come after what is said of it."""

@@ -23,10 +23,8 @@ HELP = """\
 /export [FILE]  write this chat to a Markdown file
 /quit           leave; so do Ctrl-D, and Ctrl-C twice
 Ctrl-C stops a reply. Begin a message with // to say something that begins with a slash."""
-WELCOME = (
-    "Connected. /help lists the commands; Ctrl-C stops a reply, a second one leaves."
-    " A model may say anything, and not all of it is true."
-)
+WELCOME = "Ctrl-C stops a reply, a second one leaves; /help lists the commands."
+WARNING = "A model may say anything, and not all of it is true."
 
 Open = Callable[[Callable[[], None]], Connection]
 
@@ -56,7 +54,7 @@ class Prompt:
         before = signal.signal(signal.SIGINT, self._interrupt)
         try:
             self._follow()
-            self._print(note(WELCOME))
+            self._print(note(WELCOME) + note(WARNING))
             while True:
                 self._heed(self._ask())
                 self._follow()
@@ -132,8 +130,9 @@ class Prompt:
                 click.echo()
                 raise _Leave from None
             except KeyboardInterrupt:
+                typed = self._readline()
                 click.echo()
-                if self._warned:
+                if self._warned and not typed:
                     raise _Leave from None
                 self._warned = True
                 self._print(note("Ctrl-C again leaves."))
@@ -156,8 +155,7 @@ class Prompt:
                 news = self._transcript.news(view, whole=True)
                 if news:
                     name = clean(view.conversation.name) or "You"
-                    typed = self._readline() if self._readline else ""
-                    self._print(f"\r\033[K{news}{name}: {typed}")
+                    self._print(f"\r\033[K{news}{name}: {self._readline()}")
             elif self._woken.empty():
                 self._woken.put(False)
 
@@ -166,12 +164,12 @@ class Prompt:
             click.echo(text, nl=False)
 
 
-def _line_editor() -> Callable[[], str] | None:
+def _line_editor() -> Callable[[], str]:
     """Give `input` line editing where the platform has it; return what reads the line so far."""
     try:
         import readline  # here, since importing it has an effect
     except ImportError:
-        return None
+        return str
     return readline.get_line_buffer
 
 

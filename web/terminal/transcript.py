@@ -8,7 +8,8 @@ from web.terminal.connection import View
 from web.terminal.conversation import Reply, Turn
 
 _WAITS = {
-    "model_unavailable": "The model is loading or busy; the reply will come.",
+    "busy": "The model is busy; the reply will come.",
+    "model_unavailable": "The model is still loading or away; the reply will come.",
 }
 _ANY_WAIT = "The model keeps us waiting; the reply will come."
 
@@ -33,9 +34,10 @@ class Transcript:
     def __init__(self) -> None:
         self._said: set[str] = set()  # messages that stand there, the person's own typed ones too
         self._shown: dict[str, Reply] = {}  # by message, as far as the reply stands there
+        self._attempts: dict[str, int] = {}  # by message, the attempt that this reply came from
         self._in_line = False  # a reply's last line is still open
-        self._last_note = ""
-        self._was_lost = False
+        self._state = ""
+        self._hint = ""
         self._told: set[tuple[str, str]] = set()
 
     def typed(self, message_id: str) -> None:
@@ -44,7 +46,7 @@ class Transcript:
 
     def news(self, view: View, *, whole: bool = False) -> str:
         """Return what is to be printed now; with ``whole``, no reply that still grows."""
-        return self._turns(view, whole) + self._notes(view)
+        return self._state_note(view) + self._turns(view, whole) + self._hints(view)
 
     def _turns(self, view: View, whole: bool) -> str:
         text = ""
@@ -64,7 +66,9 @@ class Transcript:
         if reply is None:
             self._shown.pop(turn.id, None)  # it is to be answered again
             return self._line_end()
-        if shown and shown.finished and (shown.id == reply.id or shown.status == reply.status):
+        if shown and self._attempts.get(turn.id, 0) < turn.attempt:
+            shown = None
+        if shown and shown.finished and _same(shown, reply):
             return ""
         text = ""
         if shown and (shown.id != reply.id or not reply.msg.startswith(shown.msg)):
@@ -72,8 +76,8 @@ class Transcript:
             shown = None
         said = len(shown.msg) if shown else 0
         if reply.msg[said:]:
-            if not said:
-                text += self._line_end() + _label("Bot")
+            if not self._in_line:
+                text += _label("Bot" if not said else "Bot, going on")
             text += clean(reply.msg[said:])
             self._in_line = True
         if reply.finished:
@@ -83,28 +87,34 @@ class Transcript:
             elif reply.status == "failed":
                 text += note(f"No whole reply: {reply.error} (/retry)")
         self._shown[turn.id] = reply
+        self._attempts[turn.id] = turn.attempt
         return text
 
-    def _notes(self, view: View) -> str:
-        text = "".join(note(said) for key, said in view.refused if (key, said) not in self._told)
-        self._told = set(view.refused)
-        current = self._current(view)
-        if current and current != self._last_note:
-            text += note(current)
-        self._last_note = current
-        self._was_lost = view.state == "lost" or (self._was_lost and view.state != "open")
-        return self._line_end() + text if text else ""
-
-    def _current(self, view: View) -> str:
-        """Return what is to be said about the state of things."""
+    def _state_note(self, view: View) -> str:
+        before, self._state = self._state, view.state
+        if view.state == before:
+            return ""
         if view.state == "ended":
             unsent = " Your message was not sent." if view.waiting else ""
-            return f"{view.why}{unsent} /new begins another."
+            return self._line_end() + note(f"{view.why}{unsent} /new begins another.")
         if view.state == "lost":
-            kept = " Your message is kept and sent then." if view.waiting else ""
-            return f"The connection is lost; trying again.{kept}"
-        if self._was_lost and view.state == "open":
-            return "Connected again."
+            return self._line_end() + note("The connection is lost; trying again.")
+        if before == "lost":
+            return self._line_end() + note("Connected again.")
+        return ""
+
+    def _hints(self, view: View) -> str:
+        text = "".join(note(said) for key, said in view.refused if (key, said) not in self._told)
+        self._told = set(view.refused)
+        before, self._hint = self._hint, self._hint_now(view)
+        if self._hint and self._hint != before:
+            text += note(self._hint)
+        return self._line_end() + text if text else ""
+
+    def _hint_now(self, view: View) -> str:
+        """Return why the person has to wait, '' if nothing is to be said."""
+        if view.state == "lost" and view.waiting:
+            return "Your message is kept, and sent once the connection is back."
         turn = view.conversation.unanswered()
         if turn and turn.wait:
             return _WAITS.get(turn.wait, _ANY_WAIT)
@@ -115,6 +125,11 @@ class Transcript:
     def _line_end(self) -> str:
         ended, self._in_line = self._in_line, False
         return "\n" if ended else ""
+
+
+def _same(shown: Reply, reply: Reply) -> bool:
+    """Tell whether a reply stands there; one that failed may have got its id only later."""
+    return shown.id == reply.id or shown.status == reply.status == "failed"
 
 
 def _label(name: str) -> str:
