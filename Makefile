@@ -6,13 +6,17 @@ PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 CLIENT := web/client
 
-.PHONY: run test lint clean chromium client-test
+.PHONY: run test chaos lint clean chromium client-test
 
 run: $(VENV)/local
 	@$(PYTHON) -m local
 
 test: lint chromium $(if $(wildcard $(CLIENT)/package.json),client-test)
 	$(PYTHON) -m pytest --timeout=120
+
+# Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
+chaos: $(VENV)/test
+	$(PYTHON) -m tests.chaos --seconds $(or $(LENGTH),60) --seed $(or $(SEED),0)
 
 lint: $(VENV)/test
 	$(PYTHON) -m ruff check

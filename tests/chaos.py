@@ -228,9 +228,7 @@ def chaos(seconds: float, seed: int, users: int) -> Count:
     ):
         until = time.monotonic() + seconds
         kinds = [EventsUser if number % 3 else PlainUser for number in range(users)]
-        everyone = [
-            kind(number, system, count, until, seed) for number, kind in enumerate(kinds)
-        ]
+        everyone = [kind(number, system, count, until, seed) for number, kind in enumerate(kinds)]
         for user in everyone:
             user.start()
         while time.monotonic() < until - 4:

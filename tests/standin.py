@@ -25,6 +25,7 @@ import json
 import re
 import select
 import socket
+import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -59,6 +60,11 @@ class Standin(ThreadingHTTPServer):
         self.shown: Counter[str] = Counter()
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that close: they are told to."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def reply_to(message: str) -> str:

@@ -59,7 +59,9 @@ def test_a_session_with_many_messages_does_not_keep_the_others_waiting(system):
         other.until_answered(message_id)
         talker.until_answered(many[-1])
     mine = other.reply_to(message_id)["timestamp"]
-    later = [talker.reply_to(m)["timestamp"] for m in many if talker.reply_to(m)["timestamp"] > mine]
+    later = [
+        talker.reply_to(m)["timestamp"] for m in many if talker.reply_to(m)["timestamp"] > mine
+    ]
     assert len(later) >= 4
 
 

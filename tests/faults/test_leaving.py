@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
+import pytest
 import websocket
 
 from tests import asks
@@ -20,11 +21,9 @@ def test_a_web_process_sends_its_clients_elsewhere_and_goes(system):
         hold.wait()
         system.web.signal(signal.SIGTERM)
         for socket in sockets:
-            try:
-                while True:
-                    socket.frame()
-            except websocket.WebSocketConnectionClosedException:
-                assert socket.closed_with == 1012
+            with pytest.raises(websocket.WebSocketConnectionClosedException):
+                socket.until_type("nothing more")
+            assert socket.closed_with == 1012
         assert system.web.wait(WITHIN) == 0
         sockets[0].reconnect(system.webs[1].ws)
         hold.release()

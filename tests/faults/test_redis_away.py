@@ -15,6 +15,9 @@ from tests.processes import wait_until
 def test_nothing_dies_and_a_message_gets_busy_instead_of_silence(system):
     token = begin(system.web.url)
     socket, plain = Events(system.web.ws, token), Plain(system.web.ws, token)
+    plain.say("before")
+    assert plain.reply()["msg"] == "echo: before"
+    socket.until(lambda f: f.get("status") == "done")
     system.redis.kill()
     try:
         message_id = socket.say("hello")

@@ -46,7 +46,7 @@ class Launcher:
     def pids(self) -> dict[str, str]:
         """Return what runs under it, by pid."""
         listing = subprocess.run(
-            ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+            ["ps", "-eww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
         ).stdout
         found = {str(self.process.pid): "launcher"}
         for line in listing.splitlines():

@@ -97,7 +97,10 @@ def test_the_same_id_again_is_acknowledged_and_answered_once(system, token, sock
     socket.until_answered(message_id)
     socket.say("third", message_id)
     assert socket.until_type("ack")["id"] == message_id
-    assert [m["msg"] for m in history(system.web.url, token)] == ["Human: first", "Bot: echo: first"]
+    assert [m["msg"] for m in history(system.web.url, token)] == [
+        "Human: first",
+        "Bot: echo: first",
+    ]
 
 
 def test_a_message_that_was_answered_is_acknowledged_with_position_0(socket):
@@ -273,7 +276,11 @@ def test_a_failure_names_the_message_and_stays_in_the_history(system, token, soc
     failure = socket.until_answered(message_id)
     assert (failure["type"], failure["code"]) == ("error", "model_refused")
     stored = history(system.web.url, token)[1]
-    assert (stored["status"], stored["error"], stored["msg"]) == ("failed", "model_refused", "Bot: ")
+    assert (stored["status"], stored["error"], stored["msg"]) == (
+        "failed",
+        "model_refused",
+        "Bot: ",
+    )
     again = socket.say("hello")
     assert socket.until_answered(again)["msg"] == "echo: hello"
 
@@ -282,7 +289,7 @@ def test_a_failed_message_stays_out_of_the_next_prompt(system, socket):
     marker = str(uuid.uuid4())
     socket.until_answered(socket.say(asks.status(422) + " " + marker))
     socket.until_answered(socket.say("after " + marker[::-1]))
-    prompts = [body for body in asks.requests_with(system, marker[::-1])]
+    prompts = asks.requests_with(system, marker[::-1])
     assert prompts
     assert not any(marker in prompt for prompt in prompts)
 
@@ -312,8 +319,7 @@ def test_an_erased_session_drops_its_reply_quietly(system, token, socket):
         requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
         hold.wait_closed()
     with pytest.raises(websocket.WebSocketConnectionClosedException):
-        while True:
-            socket.frame()
+        socket.until_type("nothing more")
     assert socket.closed_with == 1008
     assert system.client.exists(token) == 0
 

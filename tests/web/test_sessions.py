@@ -101,7 +101,9 @@ def test_reading_a_session_renews_its_hour(system):
     assert system.client.ttl(token) > 3000
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/token", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/token", 405)]
+)
 def test_errors_are_json(system, method, path, status):
     answer = call(system, method, path)
     assert answer.status_code == status

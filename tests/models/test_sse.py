@@ -1,0 +1,35 @@
+"""Events of a stream, however it is cut into chunks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.models.sse import events
+
+STREAM = (
+    "data: one\n\n: ping\r\n\r\ndata:two\rdata: 2\r\r"
+    "event: x\nid: 7\ndata: é\u2028😀\n\ndata: last\n"
+)
+EXPECTED = ["one", "two\n2", "é\u2028😀", "last"]
+
+
+@given(st.lists(st.integers(0, len(STREAM.encode())), max_size=10))
+def test_any_split_gives_the_same_events(cuts):
+    data = STREAM.encode()
+    places = sorted({0, len(data), *cuts})
+    chunks = [data[start:end] for start, end in pairwise(places)]
+    assert list(events(chunks)) == EXPECTED
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\r\r"])
+def test_an_event_is_given_when_its_end_comes(end):
+    stream = events(iter([f"data: a{end}".encode(), b"data: b\n\n"]))
+    assert next(stream) == "a"
+
+
+def test_a_stream_without_events_has_none():
+    assert list(events([b"", b"\n\n", b": comment\n\n"])) == []

@@ -1,0 +1,87 @@
+"""A socket is cut at any moment of a reply, and comes back on another web process."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests import asks
+from tests.clients import Events, begin, history
+
+CUTS = 100
+
+
+@pytest.mark.parametrize("kind", ["ack", "message", "start", "delta"])
+def test_a_cut_behind_each_kind_of_frame_misses_nothing(system, kind):
+    token = begin(system.web.url)
+    socket = Events(system.web.ws, token)
+    ask = asks.words(8, delay=0.05)
+    message_id = socket.say(ask)
+    socket.until_type(kind)
+    socket.cut()
+    socket.reconnect(system.webs[1].ws)
+    assert whole(socket, message_id) == asks.said(ask)
+
+
+def test_a_message_that_was_cut_off_before_its_ack_is_sent_again_and_answered_once(system):
+    token = begin(system.web.url)
+    socket = Events(system.web.ws, token)
+    message_id = socket.say("hello")
+    socket.cut()
+    socket.reconnect(system.webs[1].ws)
+    socket.say("hello", message_id)
+    socket.until(lambda f: f["type"] == "ack" and f["id"] == message_id)
+    assert whole(socket, message_id) == "echo: hello"
+    assert len(history(system.web.url, token)) == 2
+
+
+def test_replies_resumed_after_a_hundred_cuts_are_whole(system):
+    """Twenty replies, each cut five times at a random frame, always to the other web process."""
+    chance = random.Random(7)
+    ask = asks.words(25, delay=0.04)
+
+    def follow(seed: int) -> str:
+        cuts = random.Random(seed)
+        socket = Events(system.web.ws, begin(system.web.url))
+        message_id = socket.say(ask)
+        for cut in range(CUTS // 20):
+            frames = cuts.randint(0, 4)
+            for _ in range(frames):
+                if not ended(socket, message_id):
+                    socket.frame()
+            socket.cut()
+            socket.reconnect(system.webs[(cut + 1) % 2].ws)
+            if message_id not in socket.messages:
+                socket.say(ask, message_id)
+        return whole(socket, message_id)
+
+    with ThreadPoolExecutor(20) as pool:
+        texts = list(pool.map(follow, [chance.random() for _ in range(20)]))
+    assert texts == [asks.said(ask)] * 20
+
+
+def test_a_relay_that_lost_redis_shows_what_was_missed(system):
+    token = begin(system.web.url)
+    socket = Events(system.web.ws, token)
+    ask = asks.words(40, delay=0.05)
+    message_id = socket.say(ask)
+    for _ in range(3):
+        socket.until_type("delta")
+        system.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    assert whole(socket, message_id) == asks.said(ask)
+
+
+def ended(socket: Events, message_id: str) -> bool:
+    reply = socket.reply_to(message_id)
+    return reply is not None and reply["status"] != "streaming"
+
+
+def whole(socket: Events, message_id: str) -> str:
+    """Return the text that a client holds once the reply has ended."""
+    while not ended(socket, message_id):
+        socket.frame()
+    reply = socket.reply_to(message_id)
+    assert reply is not None
+    return str(reply["msg"])
