@@ -5,7 +5,7 @@ import { unanswered } from "../fold";
 import { Outbox } from "../outbox";
 import type { Entries } from "../storage";
 import { fileName, toMarkdown } from "../transcript";
-import type { Go } from "./address";
+import { type Go, Link } from "./address";
 import { ChatList } from "./chat-list";
 import { Composer } from "./composer";
 import { save } from "./download";
@@ -93,6 +93,9 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
       </header>
       <aside id="list" onKeyDown={(event) => event.key === "Escape" && setListOpen(false)}>
         <ChatList chats={chats} current={entry.id} go={go} />
+        <Link to="/" go={go} className="quiet">
+          Start as someone else
+        </Link>
       </aside>
       <main>
         <Log chat={chat} link={link} name={entry.name} connection={connection} onEdit={edit} />

@@ -19,7 +19,8 @@ export function Composer({ field, draft, setDraft, replying, onSend, onStop }: P
     const element = field.current;
     if (!element) return;
     element.style.height = "auto";
-    element.style.height = `${element.scrollHeight}px`; // up to the style's max-height
+    const borders = element.offsetHeight - element.clientHeight;
+    element.style.height = `${element.scrollHeight + borders}px`; // up to the style's max-height
   }, [field, draft]);
 
   const send = () => {
