@@ -86,10 +86,10 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
             Export
           </button>
           <button onClick={() => erasing.current?.showModal()}>Erase</button>
-          <button disabled={busy} onClick={() => void start(entry.name)}>
-            New chat
-          </button>
         </div>
+        <button className="new" disabled={busy} onClick={() => void start(entry.name)}>
+          New chat
+        </button>
       </header>
       <aside id="list" onKeyDown={(event) => event.key === "Escape" && setListOpen(false)}>
         <ChatList chats={chats} current={entry.id} go={go} />

@@ -2,6 +2,7 @@ import { useMemo } from "react";
 
 import type { Connection, Link } from "../connection";
 import { type Chat, replyOf, retryable, unanswered } from "../fold";
+import type { Bot } from "../wire";
 import { OwnTurn } from "./own-turn";
 import { HumanTurn, ReplyTurn } from "./turn";
 import { Typing } from "./typing";
@@ -23,6 +24,11 @@ export function Log({ chat, link, name, connection, onEdit }: Props) {
   const [next] = waiting;
   const again = link === "live" && !chat.retrying ? retryable(chat) : undefined;
   const retry = () => connection.retry();
+  const last = chat.messages.at(-1);
+  const askAgain = ({ reply_to }: Bot) => {
+    const asked = chat.messages.find(({ id }) => id === reply_to);
+    if (asked) connection.say(asked.msg);
+  };
 
   return (
     <div className="log-frame">
@@ -47,6 +53,9 @@ export function Log({ chat, link, name, connection, onEdit }: Props) {
                 key={message.id}
                 reply={message}
                 onRetry={again && message.reply_to === again.id ? retry : undefined}
+                onAskAgain={
+                  message.status === "failed" && message !== last ? () => askAgain(message) : undefined
+                }
               />
             ),
           )}

@@ -20,7 +20,7 @@ export function OwnTurn({ own, offline, onAgain, onEdit }: Props) {
         </p>
       )}
       <footer>
-        <span>{own.refused ? "Not sent" : offline ? "Waiting for the connection" : "Sending …"}</span>
+        <span>{own.refused ? "Not sent" : offline ? "Waiting to be sent" : "Sending …"}</span>
         <Time at={own.timestamp} />
         {(own.refused || offline) && <button onClick={onEdit}>Edit</button>}
         {own.refused && <button onClick={onAgain}>Try again</button>}

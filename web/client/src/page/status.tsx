@@ -3,7 +3,7 @@ import type { Link } from "../connection";
 const WORDS: Record<Link, string> = {
   connecting: "Connecting …",
   live: "Connected",
-  away: "Offline, trying again",
+  away: "Offline",
   gone: "Ended",
 };
 

@@ -34,12 +34,15 @@ export function HumanTurn({ human, waits, children }: HumanProps) {
 
 interface ReplyProps {
   reply: Bot;
+  /** Have it made anew; for the last reply. */
   onRetry?: () => void;
+  /** Say the same once more; for a reply that failed and is not the last. */
+  onAskAgain?: () => void;
 }
 
 /** What the model said, or why it did not. Each delta renders one reply, not all. */
 export const ReplyTurn = memo(
-  function ReplyTurn({ reply, onRetry }: ReplyProps) {
+  function ReplyTurn({ reply, onRetry, onAskAgain }: ReplyProps) {
     const streams = reply.status === "streaming";
     if (streams && !reply.msg) return null; // the typing sign stands here
     return (
@@ -53,10 +56,14 @@ export const ReplyTurn = memo(
             <Time at={reply.timestamp} />
             {reply.msg && <CopyButton text={reply.msg} />}
             {onRetry && <button onClick={onRetry}>Retry</button>}
+            {onAskAgain && <button onClick={onAskAgain}>Ask again</button>}
           </footer>
         )}
       </article>
     );
   },
-  (before, after) => before.reply === after.reply && !before.onRetry === !after.onRetry,
+  (before, after) =>
+    before.reply === after.reply &&
+    !before.onRetry === !after.onRetry &&
+    !before.onAskAgain === !after.onAskAgain,
 );

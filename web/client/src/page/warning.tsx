@@ -1,4 +1,4 @@
 /** What one should know of every model. */
 export function Warning() {
-  return <p className="warning">A model may say anything, and be wrong. Check what matters.</p>;
+  return <p className="warning">A model may say anything. Check what matters.</p>;
 }
