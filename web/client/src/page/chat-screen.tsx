@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
 import type { Chats, Entry } from "../chats";
 import { unanswered } from "../fold";
@@ -31,6 +31,7 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
   const [listOpen, setListOpen] = useState(false);
   const { start, busy, problem } = useNewChat(chats, go);
   const field = useRef<HTMLTextAreaElement>(null);
+  const listToggle = useRef<HTMLButtonElement>(null);
   const erasing = useRef<HTMLDialogElement>(null);
 
   const first = (chat.messages[0] ?? chat.own[0])?.msg ?? "";
@@ -68,10 +69,17 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
     field.current?.focus();
   };
 
+  const onListKey = (event: KeyboardEvent) => {
+    if (event.key !== "Escape") return;
+    setListOpen(false);
+    listToggle.current?.focus();
+  };
+
   return (
     <div className="screen" data-list={listOpen}>
       <header>
         <button
+          ref={listToggle}
           className="list-toggle"
           aria-expanded={listOpen}
           aria-controls="list"
@@ -91,29 +99,31 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
           New chat
         </button>
       </header>
-      <aside id="list" onKeyDown={(event) => event.key === "Escape" && setListOpen(false)}>
-        <ChatList chats={chats} current={entry.id} go={go} />
-        <Link to="/" go={go} className="quiet">
-          Start as someone else
-        </Link>
-      </aside>
       <main>
-        <Log chat={chat} link={link} name={entry.name} connection={connection} onEdit={edit} />
-        <p role="alert" className="notice">
-          {problem || chat.notice}
-        </p>
-        {link === "gone" ? (
-          <Ended unsent={chat.own.length} busy={busy} onBegin={() => void beginAgain()} />
-        ) : (
-          <Composer
-            field={field}
-            draft={draft}
-            setDraft={setDraft}
-            replying={awaited !== undefined && link === "live"}
-            onSend={(text) => connection.say(text)}
-            onStop={() => connection.stop()}
-          />
-        )}
+        <div id="list" className="list" onKeyDown={onListKey} onClick={() => setListOpen(false)}>
+          <ChatList chats={chats} current={entry.id} go={go} />
+          <Link to="/" go={go} className="quiet">
+            Start as someone else
+          </Link>
+        </div>
+        <div className="talk">
+          <Log chat={chat} link={link} name={entry.name} connection={connection} onEdit={edit} />
+          <p role="alert" className="notice">
+            {problem || chat.notice}
+          </p>
+          {link === "gone" ? (
+            <Ended unsent={chat.own.length} busy={busy} onBegin={() => void beginAgain()} />
+          ) : (
+            <Composer
+              field={field}
+              draft={draft}
+              setDraft={setDraft}
+              replying={awaited !== undefined && link === "live"}
+              onSend={(text) => connection.say(text)}
+              onStop={() => connection.stop()}
+            />
+          )}
+        </div>
       </main>
       <EraseDialog dialog={erasing} token={entry.token} onErased={forget} />
     </div>
