@@ -1,6 +1,8 @@
 // The chats of this browser: what stands behind an address that itself gives nothing away.
 
+import { Drafts } from "./drafts";
 import { newId } from "./identity";
+import { Outbox } from "./outbox";
 import { type Entries, Shelf } from "./storage";
 
 export interface Entry {
@@ -25,7 +27,7 @@ export class Chats {
   private readonly listeners = new Set<() => void>();
   private listed: readonly Entry[];
 
-  constructor(entries: Entries) {
+  constructor(private readonly entries: Entries) {
     this.shelf = new Shelf("chat/", entries);
     this.names = new Shelf("chat-name", entries);
     this.listed = this.read();
@@ -69,8 +71,11 @@ export class Chats {
     if (entry && !entry.ended) this.put({ ...entry, ended: true });
   }
 
+  /** Forget a chat, with what was written in it and not sent. */
   drop(id: string): void {
     this.shelf.drop(id);
+    new Outbox(id, this.entries).clear();
+    new Drafts(this.entries).keep(id, "");
     this.refresh();
   }
 

@@ -15,6 +15,11 @@ export class Outbox {
     return this.shelf.all().sort((a, b) => (a.timestamp < b.timestamp ? -1 : 1));
   }
 
+  /** Keep nothing more. */
+  clear(): void {
+    this.keep([], this.load());
+  }
+
   /** Keep what waits now, given what was kept before. */
   keep(now: readonly Own[], before: readonly Own[]): void {
     for (const own of before) if (!now.some(({ id }) => id === own.id)) this.shelf.drop(own.id);

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 
 import { Chats } from "../src/chats";
+import { Drafts } from "../src/drafts";
 import { newId } from "../src/identity";
 import { Outbox } from "../src/outbox";
 import { Shelf } from "../src/storage";
@@ -39,14 +40,19 @@ it("remembers for a day that a chat has ended, then forgets it", () => {
   ]);
 });
 
-it("drops an erased chat and tells whoever looks", () => {
-  const chats = new Chats(memory());
+it("drops an erased chat with what was not sent, and tells whoever looks", () => {
+  const entries = memory();
+  const chats = new Chats(entries);
   const { id } = chats.add("Ada", "t");
+  new Outbox(id, entries).keep([{ id: "a", msg: "A", timestamp: NOW }], []);
+  new Drafts(entries).keep(id, "Dear");
   let told = 0;
   chats.subscribe(() => told++);
   chats.drop(id);
   expect(told).toBe(1);
   expect(chats.get(id)).toBeUndefined();
+  expect(new Outbox(id, entries).load()).toEqual([]);
+  expect(new Drafts(entries).load(id)).toBe("");
 });
 
 it("keeps what two tabs wrote in the same chat", () => {

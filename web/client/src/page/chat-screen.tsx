@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
 import type { Chats, Entry } from "../chats";
+import { Drafts } from "../drafts";
 import { unanswered } from "../fold";
 import { Outbox } from "../outbox";
 import type { Entries } from "../storage";
@@ -53,12 +54,12 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
   const beginAgain = () =>
     start(entry.name, ({ id }) => {
       new Outbox(id, entries).keep(chat.own, []);
-      new Outbox(entry.id, entries).keep([], chat.own);
+      new Outbox(entry.id, entries).clear();
+      new Drafts(entries).keep(id, draft);
+      setDraft("");
     });
 
   const forget = () => {
-    new Outbox(entry.id, entries).keep([], chat.own);
-    setDraft("");
     chats.drop(entry.id);
     go("/");
   };

@@ -1,15 +1,15 @@
 import { useState } from "react";
 
-import { type Entries, Shelf } from "../storage";
+import { Drafts } from "../drafts";
+import type { Entries } from "../storage";
 
 /** Keep what is being written in a chat, across reloads. */
 export function useDraft(chat: string, entries: Entries): [string, (text: string) => void] {
-  const [shelf] = useState(() => new Shelf<string>("chat-draft/", entries));
-  const [draft, setDraft] = useState(() => shelf.get(chat) ?? "");
+  const [drafts] = useState(() => new Drafts(entries));
+  const [draft, setDraft] = useState(() => drafts.load(chat));
   const keep = (text: string) => {
     setDraft(text);
-    if (text) shelf.put(chat, text);
-    else shelf.drop(chat);
+    drafts.keep(chat, text);
   };
   return [draft, keep];
 }

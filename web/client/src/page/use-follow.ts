@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
-const NEAR = 48; // px from the end that count as the end
+const NEAR = 48; // px from the end that count as the end for a reader who comes down
+const BOUNCE = 2; // px
 
 /**
  * Keep a scrolled box at its end while its content grows, unless the reader has scrolled up.
@@ -20,13 +21,14 @@ export function useFollow(mine: number) {
 
   useEffect(() => {
     const box = log.current!;
-    let top = box.scrollTop;
+    let [top, height] = [box.scrollTop, box.scrollHeight];
     const onScroll = () => {
-      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
-      // Growth moves the end away too; only moving up is the reader's.
-      if (atEnd) following.current = true;
-      else if (box.scrollTop < top) following.current = false;
-      top = box.scrollTop;
+      const left = box.scrollHeight - box.scrollTop - box.clientHeight;
+      // Only the reader moves up while nothing shrinks; a bounce at the end is no move.
+      const movedUp = box.scrollTop < top && box.scrollHeight >= height && left > BOUNCE;
+      if (movedUp) following.current = false;
+      else if (left < NEAR) following.current = true;
+      [top, height] = [box.scrollTop, box.scrollHeight];
       setFollows(following.current);
     };
     const grown = new ResizeObserver(() => {
