@@ -1,0 +1,17 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { Chats } from "./chats";
+import { App } from "./page/app";
+import { openEntries } from "./storage";
+import "./styles.css";
+
+const entries = openEntries();
+const chats = new Chats(entries);
+addEventListener("storage", () => chats.refresh());
+
+createRoot(document.getElementById("page")!).render(
+  <StrictMode>
+    <App chats={chats} entries={entries} />
+  </StrictMode>,
+);

@@ -1,0 +1,41 @@
+import { type RefObject, useState } from "react";
+
+import { erase, Refused } from "../sessions";
+
+interface Props {
+  dialog: RefObject<HTMLDialogElement>;
+  token: string;
+  onErased: () => void;
+}
+
+/** Ask once, then erase the chat here and on the server. */
+export function EraseDialog({ dialog, token, onErased }: Props) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+
+  const eraseNow = async () => {
+    setBusy(true);
+    try {
+      await erase(token);
+      onErased();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      setProblem(error.message);
+      setBusy(false);
+    }
+  };
+
+  return (
+    <dialog ref={dialog} aria-labelledby="erase" onClose={() => setProblem("")}>
+      <h2 id="erase">Erase this chat?</h2>
+      <p>All that was said in it is deleted, here and on the server.</p>
+      <p role="alert">{problem}</p>
+      <div className="row">
+        <button onClick={() => dialog.current?.close()}>Keep it</button>
+        <button className="danger" disabled={busy} onClick={() => void eraseNow()}>
+          Erase it
+        </button>
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,48 @@
+// The server's sessions over HTTP. The token travels in a header, never in an address.
+
+const ANSWER_WITHIN = 15_000; // ms
+
+export class Refused extends Error {}
+
+/** Begin a session and return its token; throw `Refused` with words for the person. */
+export async function begin(name: string): Promise<string> {
+  const answer = await ask("POST", "/token", {
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name }),
+  });
+  if (answer.ok) return (await answer.json()).token;
+  if (answer.status === 400) throw new Refused("Enter a name of 1 to 100 characters.");
+  if (answer.status === 429) {
+    const wait = Number(answer.headers.get("Retry-After"));
+    throw new Refused(`That was quick. Please try again ${wait > 1 ? `in ${wait} seconds` : "in a moment"}.`);
+  }
+  throw new Refused("The chat is out of reach right now. Please try again in a moment.");
+}
+
+/** Return whether the server says that the session is gone; not being told is no. */
+export async function isGone(token: string): Promise<boolean> {
+  try {
+    return (await ask("POST", "/refresh_token", bearer(token))).status === 400;
+  } catch {
+    return false;
+  }
+}
+
+/** Erase a session and its history; throw `Refused` if that could not be done. */
+export async function erase(token: string): Promise<void> {
+  const answer = await ask("DELETE", "/token", bearer(token));
+  const done = answer.ok || answer.status === 400; // 400: it is gone already
+  if (!done) throw new Refused("It could not be erased. Please try again in a moment.");
+}
+
+function bearer(token: string): RequestInit {
+  return { headers: { Authorization: `Bearer ${token}` } };
+}
+
+async function ask(method: string, path: string, rest: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, { method, signal: AbortSignal.timeout(ANSWER_WITHIN), ...rest });
+  } catch {
+    throw new Refused("The server cannot be reached. Are you online?");
+  }
+}

@@ -1,0 +1,75 @@
+import { renderToStaticMarkup } from "react-dom/server";
+import { describe, expect, it } from "vitest";
+
+import { highlight } from "../src/page/highlight";
+import { Markdown } from "../src/page/markdown";
+
+function html(text: string): string {
+  return renderToStaticMarkup(<Markdown text={text} streams={false} />);
+}
+
+describe("hostile text", () => {
+  it.each([
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '<a href="javascript:alert(1)">x</a>',
+    "<svg onload=alert(1)>",
+    "<iframe src=//evil.example></iframe>",
+    "<style>*{display:none}</style>",
+    "```html\n<script>alert(1)</script>\n```",
+    "a | b\n--|--\n<b onclick=alert(1)> | c",
+  ])("is shown as text: %s", (text) => {
+    const tags = html(text).match(/<\/?[a-z0-9]+/g) ?? [];
+    const ours = ["div", "p", "figure", "figcaption", "span", "button", "pre", "code", "table", "thead", "tbody", "tr", "th", "td"];
+    for (const tag of tags) expect(ours).toContain(tag.replace(/[</]+/, ""));
+    expect(html(text)).toContain("&lt;");
+  });
+
+  it.each([
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](&#106;avascript:alert(1))",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "[x](vbscript:x)",
+    "<javascript:alert(1)>",
+  ])("makes no link that could run: %s", (text) => {
+    expect(html(text)).not.toMatch(/href/);
+  });
+
+  it("loads nothing from where an image points", () => {
+    expect(html("![a cat](https://evil.example/cat.png)")).not.toMatch(/<img|src=/);
+    expect(html("![a cat](https://evil.example/cat.png)")).toContain("a cat");
+  });
+
+  it("in code is text with colours", () => {
+    const coloured = renderToStaticMarkup(<>{highlight("let x = '<script>'; // <b>", "js")}</>);
+    expect(coloured).toContain("&lt;script&gt;");
+    expect(coloured).toContain('class="hljs-keyword"');
+    expect(coloured).not.toMatch(/<(script|b)>/);
+    expect(highlight("<b>", "no such language")).toBe("<b>");
+  });
+});
+
+describe("Markdown", () => {
+  it("opens links elsewhere, without telling where from", () => {
+    expect(html("[x](https://example.org)")).toContain('rel="noopener noreferrer nofollow"');
+  });
+
+  it("keeps headings below the speaker's, and task lists without controls", () => {
+    expect(html("# One\n\n#### Four")).toMatch(/<h3 data-level="1">One<\/h3>\s*<h3>Four<\/h3>/);
+    expect(html("- [x] done")).toContain("☑");
+    expect(html("- [x] done")).not.toContain("<input");
+  });
+
+  it("gives each block of code its language and a way to copy it", () => {
+    const block = html("```python\nprint(1 < 2)\n```");
+    expect(block).toContain("<span>python</span>");
+    expect(block).toContain('aria-label="Copy code"');
+    expect(block).toContain("print(1 &lt; 2)");
+  });
+
+  it("bears a text that is cut anywhere", () => {
+    const text = "# A\n\n**b** `c`\n\n```js\nlet d = 1;\n```\n\n| e | f |\n|---|---|\n| g | h |\n\n- [ ] i ![j](k) [l](m)";
+    for (let end = 0; end <= text.length; end++) expect(() => html(text.slice(0, end))).not.toThrow();
+  });
+});
