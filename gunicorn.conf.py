@@ -1,12 +1,15 @@
 """How gunicorn serves the web process. It must not import what gevent has yet to patch."""
 
-import os
 import resource
 
+from chat.settings import load_settings_or_exit
+
+_settings = load_settings_or_exit()
+
 wsgi_app = "web:create_app()"
-bind = f"0.0.0.0:{os.environ.get('PORT') or 3500}"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
-reload = os.environ.get("APP_ENV") == "development"
+bind = f"0.0.0.0:{_settings.port}"
+workers = _settings.web_concurrency
+reload = _settings.app_env == "development"
 
 # A socket is a greenlet here, at some 40 KB, where a thread would be a stack.
 worker_class = "gevent"

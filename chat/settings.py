@@ -7,6 +7,7 @@ empty counts as unset. ``.env`` is read too; the environment wins over it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +44,9 @@ class Settings:
     session_ttl: int  # 0: never
     max_message_length: int  # code points
     allowed_origins: tuple[str, ...]
-    worker_concurrency: int
+    port: int
+    web_concurrency: int  # processes under one gunicorn
+    worker_concurrency: int  # replies at once in one worker process
     app_env: str
 
 
@@ -59,17 +62,30 @@ def _redis_url(env: Mapping[str, str]) -> str:
         user, password = env.get("REDIS_USER", ""), env.get("REDIS_PASSWORD", "")
         login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
         value = f"redis://{login}{place}"
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("redis", "rediss") and bool(parts.hostname)
-        usable = usable and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValidationError(
-            "must be redis://HOST:PORT, rediss://HOST:PORT or HOST:PORT", "REDIS_URL"
-        )
     return value
+
+
+class Address(fields.String):
+    """A URL with a host, of one of some schemes.
+
+    marshmallow's own ``Url`` wants the host to be a name of the internet's; inside a private
+    network there are others, with underscores say.
+    """
+
+    def __init__(self, *schemes: str, **options: Any) -> None:
+        super().__init__(validate=self._check, **options)
+        self._schemes = schemes
+
+    def _check(self, value: str) -> None:
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in self._schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or re.search(r"\s", value):
+            raise ValidationError(
+                f"must be {' or '.join(f'{scheme}://HOST:PORT' for scheme in self._schemes)}"
+            )
 
 
 def _number(
@@ -84,16 +100,9 @@ class SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    redis_url = fields.String(data_key="REDIS_URL", required=True)
-    broker_url = fields.Url(
-        data_key="CELERY_BROKER_URL",
-        schemes={"redis", "rediss"},
-        require_tld=False,
-        load_default=None,
-    )
-    model_url = fields.Url(
-        data_key="MODEL_URL", schemes={"http", "https"}, require_tld=False, load_default=None
-    )
+    redis_url = Address("redis", "rediss", data_key="REDIS_URL", required=True)
+    broker_url = Address("redis", "rediss", data_key="CELERY_BROKER_URL", load_default=None)
+    model_url = Address("http", "https", data_key="MODEL_URL", load_default=None)
     model_name = fields.String(data_key="MODEL_NAME", load_default="EleutherAI/gpt-j-6b")
     model_token = fields.String(data_key="HUGGINGFACE_INFERENCE_TOKEN", load_default=None)
     model_timeout = _number(fields.Float, "MODEL_TIMEOUT", 120.0, min=0, min_inclusive=False)
@@ -109,6 +118,8 @@ class SettingsSchema(Schema):
     allowed_origins = fields.Function(
         data_key="ALLOWED_ORIGINS", deserialize=_origins, load_default=()
     )
+    port = _number(fields.Integer, "PORT", 3500, min=1, max=65535)
+    web_concurrency = _number(fields.Integer, "WEB_CONCURRENCY", 1, min=1)
     worker_concurrency = _number(fields.Integer, "WORKER_CONCURRENCY", 50, min=1)
     app_env = fields.String(data_key="APP_ENV", load_default="production")
 

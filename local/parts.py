@@ -18,7 +18,6 @@ from local.port import LOOPBACK, free_port, port_from, require_free
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-WEB_PORT = 3500
 FLOWER_PORT = 5555
 # Not Redis's own, where the system's may listen. It and the model may also live elsewhere.
 REDIS_PORT = 6380
@@ -41,11 +40,10 @@ class Plan:
             SettingsError: A variable has a value that cannot be used.
         """
         given = {name: value for name, value in environ.items() if value.strip()}
-        load_settings(given)
+        web_port = load_settings(given).port
         self._env = given
         self._env["PYTHONUNBUFFERED"] = "1"  # lines come when they are said
         self._env.setdefault("ALLOWED_ORIGINS", TUTORIAL_CLIENT)
-        web_port = port_from("PORT", given.get("PORT", str(WEB_PORT)))
         flower_port = port_from("FLOWER_PORT", given.get("FLOWER_PORT", str(FLOWER_PORT)))
         require_free("PORT", web_port)
         require_free("FLOWER_PORT", flower_port)

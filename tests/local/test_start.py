@@ -59,7 +59,7 @@ def test_a_port_in_use(environ, tmp_path, taken, variable):
 
 @pytest.mark.parametrize("value", ["x", "0", "65536", "-1", "3500 0"])
 def test_a_port_that_is_none(environ, tmp_path, value):
-    assert sentence(environ, tmp_path, PORT=value).startswith("PORT must be")
+    assert sentence(environ, tmp_path, PORT=value).startswith("PORT: ")
 
 
 def test_a_bad_variable(environ, tmp_path):

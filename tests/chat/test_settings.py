@@ -1,0 +1,126 @@
+"""The environment, read once: defaults, the tutorial's spellings, and bad values by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chat.settings import SettingsError, load_settings
+from tests.processes import ROOT
+
+TUTORIALS_OWN = """\
+export REDIS_URL=redis-1.example.com:12345
+export REDIS_USER=default
+export REDIS_PASSWORD=p@ss/word
+export REDIS_HOST=elsewhere.example.com
+export REDIS_PORT=1
+export HUGGINFACE_INFERENCE_TOKEN=hf_key
+export MODEL_URL=http://127.0.0.1:8000/v1/completions
+export APP_ENV=development
+"""
+
+
+def test_nothing_has_to_be_set():
+    settings = load_settings({})
+    assert settings.redis_url == settings.broker_url == "redis://127.0.0.1:6379"
+    assert settings.model_url is None
+    assert (settings.port, settings.web_concurrency, settings.worker_concurrency) == (3500, 1, 50)
+
+
+def test_an_empty_variable_is_unset():
+    assert load_settings({"SESSION_TTL": "", "MODEL_URL": " "}) == load_settings({})
+
+
+def test_the_tutorials_env_file_is_read(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text(TUTORIALS_OWN)
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert settings.redis_url == "redis://default:p%40ss%2Fword@redis-1.example.com:12345"
+    assert settings.model_token == "hf_key"
+    assert settings.app_env == "development"
+
+
+def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("PORT=4000\nSESSION_TTL=60\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SESSION_TTL", "70")
+    settings = load_settings()
+    assert (settings.port, settings.session_ttl) == (4000, 70)
+
+
+def test_host_and_port_of_redis_may_come_apart():
+    assert load_settings({"REDIS_HOST": "there", "REDIS_PORT": "7"}).redis_url == "redis://there:7"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://my_model:8000/v1/completions",  # as a container network names its hosts
+        "https://user:key@model.example.com/",
+        "http://[::1]:8000/",
+        "http://model/v1/chat/completions?version=2",
+    ],
+)
+def test_any_host_may_have_the_model(url):
+    assert load_settings({"MODEL_URL": url}).model_url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "http://127.0.0.1:6379"),
+        ("REDIS_URL", "redis://h:port"),
+        ("REDIS_URL", ":6379"),
+        ("CELERY_BROKER_URL", "amqp://h"),
+        ("MODEL_URL", "127.0.0.1:8000/v1/completions"),
+        ("MODEL_URL", "http://"),
+        ("MODEL_URL", "http://two words/"),
+        ("MODEL_URL", "https://api-inference.huggingface.co/models/EleutherAI/gpt-j-6B"),
+        ("MODEL_TIMEOUT", "0"),
+        ("MODEL_TIMEOUT", "nan"),
+        ("MODEL_USE_CACHE", "perhaps"),
+        ("HISTORY_WINDOW", "0"),
+        ("SESSION_TTL", "-1"),
+        ("PORT", "65536"),
+        ("WEB_CONCURRENCY", "two"),
+        ("WORKER_CONCURRENCY", "0"),
+    ],
+)
+def test_a_bad_value_is_told_by_the_variables_name(name, value):
+    with pytest.raises(SettingsError, match=f"^{name}: ") as told:
+        load_settings({name: value})
+    assert "\n" not in str(told.value)
+
+
+def test_no_secret_is_shown():
+    env = {"REDIS_URL": "redis://:hush@h", "HUGGINGFACE_INFERENCE_TOKEN": "hush"}
+    assert "hush" not in repr(load_settings(env))
+    with pytest.raises(SettingsError) as told:
+        load_settings({"REDIS_URL": "redis://:hush@h:port"})
+    assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("gunicorn", "PORT"),
+        ("celery -A tasks worker", "WORKER_CONCURRENCY"),
+        ("celery -A tasks flower", "SESSION_TTL"),
+    ],
+)
+def test_a_dyno_with_a_bad_value_ends_with_its_name_and_no_traceback(command, name):
+    program, *arguments = command.split()
+    run = subprocess.run(
+        [str(Path(sys.executable).parent / program), *arguments],
+        cwd=ROOT,
+        env={name: "-1", "PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert f"{name}: " in run.stderr
+    assert "Traceback" not in run.stderr
