@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
-from chat.errors import Busy
+from chat.errors import Busy, Internal
 
 # Managed plans allow 20 to 40 connections in all; a command takes well under a millisecond,
 # so a few of them carry thousands of sockets. Further callers wait for a free one.
@@ -26,7 +26,10 @@ UNREACHABLE = (
     redis.TimeoutError,
     ReadOnlyError,
     OutOfMemoryError,
+    ClusterDownError,
 )
+# It cannot write to its disk, is held up by a script, or misses its replicas: that may pass, too.
+_PASSING = ("MISCONF", "BUSY", "NOREPLICAS")
 
 
 def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
@@ -49,8 +52,15 @@ def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
 
 @contextmanager
 def reached() -> Iterator[None]:
-    """Turn what redis-py raises when Redis is out of reach into `Busy`."""
+    """Turn what redis-py raises into our own: `Busy` where it may pass, else `Internal`.
+
+    In a pipeline its errors begin with the command, token and all, which must reach no log: so
+    they are not chained either.
+    """
     try:
         yield
-    except UNREACHABLE as error:
-        raise Busy(f"Redis is out of reach: {error}", retry_after=2) from error
+    except redis.RedisError as error:
+        said = str(error).rpartition("caused error: ")[2]
+        if isinstance(error, UNREACHABLE) or said.startswith(_PASSING):
+            raise Busy(f"Redis is out of reach: {said}", retry_after=2) from None
+        raise Internal(f"Redis refuses: {said}") from None

@@ -18,6 +18,9 @@ from web.sessions import sessions
 from web.sockets import sockets
 from web.terminal.command import chat
 
+# A name is all that anybody sends in a body.
+MOST_IN_A_BODY = 64 * 1024  # bytes
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the application; nothing runs or connects before its first request."""
@@ -30,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     relay = Relay(client, connections, refresher)
 
     app = Flask(__name__, static_folder="static")
+    app.config["MAX_CONTENT_LENGTH"] = MOST_IN_A_BODY
     CORS(app, origins=list(settings.allowed_origins))
     answer_in_json(app)
     app.register_blueprint(page())

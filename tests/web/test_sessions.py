@@ -123,3 +123,15 @@ def test_no_token_reaches_the_access_log(system):
     log = system.web.output()
     assert "/nowhere/for/the/log" in log
     assert token not in log
+
+
+def test_of_a_body_beyond_all_measure_only_so_much_is_read(system):
+    big = b'{"name": "' + b"x" * 70_000 + b'"}'
+    json_type = {"Content-Type": "application/json"}
+    answer = call(system, "POST", "/token", data=big, headers=json_type)
+    assert answer.status_code == 413
+    assert set(answer.json()) == {"detail"}
+    # Its length is not said before: what was read is no JSON, though the whole would be.
+    whole = b'{"name": "Ada"' + b" " * 70_000 + b"}"
+    answer = call(system, "POST", "/token", data=iter([whole]), headers=json_type)
+    assert (answer.status_code, answer.json()) == (400, BAD_NAME)
