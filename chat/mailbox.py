@@ -120,7 +120,7 @@ class Mailbox:
             SessionGone: There is no such session.
             UnknownMessage: It is not the last human message.
         """
-        outcome, position, ring = self._do(self._retry, token, message_id)
+        outcome, position, ring = self._do(self._retry, token, message_id, new_id())
         if outcome == _GONE:
             raise SessionGone
         if outcome == _UNKNOWN:

@@ -16,6 +16,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import requests
 import websocket
@@ -26,6 +27,7 @@ from tests.system import System
 
 CUT = (OSError, websocket.WebSocketException, requests.RequestException)
 WORDS = 12  # of a reply: at 25 a second it streams for half a second
+MOST_AT_ONCE = 3  # messages
 BACK_OFF = 0.1  # seconds between a client's tries to come back
 
 
@@ -44,18 +46,19 @@ class Count:
     twice: list[str] = field(default_factory=list)
     disorder: list[str] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)  # users that could not go on
     slowest: float = 0.0  # seconds from sending to the whole reply
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def broken(self) -> list[str]:
-        return [*self.lost, *self.twice, *self.disorder, *self.torn]
+        return [*self.lost, *self.twice, *self.disorder, *self.torn, *self.failed]
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{self.kills.count(kind)} {kind}" for kind in sorted(set(self.kills)))
         return (
             f"{len(self.kills)} kills ({kinds}), {self.replies} replies: {len(self.lost)} lost,"
-            f" {len(self.twice)} twice, {len(self.disorder)} out of order, {len(self.torn)} torn;"
-            f" the slowest took {self.slowest:.1f} s"
+            f" {len(self.twice)} twice, {len(self.disorder)} out of order, {len(self.torn)} torn,"
+            f" {len(self.failed)} users failed; the slowest took {self.slowest:.1f} s"
         )
 
 
@@ -69,7 +72,15 @@ class User(threading.Thread):
         self.count = count
         self.until = until
         self.random = random.Random(f"{seed} {number}")
-        self.sent: list[str] = []
+
+    def run(self) -> None:
+        try:
+            self.live()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it broke a promise
+            self.count.failed.append(f"user {self.number}: {error!r}")
+
+    def live(self) -> None:
+        raise NotImplementedError
 
     def anywhere(self) -> str:
         return self.random.choice(self.system.webs).url
@@ -91,15 +102,22 @@ class User(threading.Thread):
 
 
 class EventsUser(User):
-    """Comes back after each cut, and sends again with the same id what is not acknowledged."""
+    """Says some things at once, comes back after each cut, and sends again what was not taken."""
 
-    def run(self) -> None:
+    def live(self) -> None:
         self.token = self.insist(begin)
         self.socket: Events | None = None
+        self.sent: dict[str, str] = {}  # texts by id
+        self.in_order: list[list[str]] = []  # what was sent at once and taken at the first try
         self.connect()
         while time.monotonic() < self.until:
+            burst = {
+                str(uuid.uuid4()): request(self.number, len(self.sent) + n)
+                for n in range(self.random.randint(1, MOST_AT_ONCE))
+            }
+            self.sent |= burst
             try:
-                self.converse(request(self.number, len(self.sent)))
+                self.converse(burst)
             except TornError as torn:
                 self.count.torn.append(str(torn))
                 self.connect()
@@ -115,25 +133,33 @@ class EventsUser(User):
 
         self.insist(connect)
 
-    def converse(self, text: str) -> None:
-        message_id = str(uuid.uuid4())
-        self.sent.append(message_id)
-        since = time.monotonic()
-        while not self.ended(message_id):
+    def converse(self, burst: dict[str, str]) -> None:
+        since, waiting, calm = time.monotonic(), set(burst), True
+
+        def over(frame: dict[str, Any]) -> bool:
+            for message_id in [i for i in waiting if self.ended(i)]:
+                waiting.remove(message_id)
+                self.answered(since)
+            return not waiting or frame["type"] == "error"
+
+        while waiting:
             try:
-                if message_id not in self.socket.messages:
-                    self.socket.say(text, message_id)
-                frame = self.socket.until(
-                    lambda frame: self.ended(message_id) or frame["type"] == "error"
-                )
+                for message_id, text in burst.items():
+                    if message_id not in self.socket.messages:
+                        self.socket.say(text, message_id)
+                frame = self.socket.until(over)
                 if frame["type"] == "error":
+                    calm = False
                     if frame["code"] != "busy":
-                        self.count.lost.append(f"{message_id}: {frame}")
+                        self.count.lost.append(f"{list(burst)}: {frame}")
                         return
                     time.sleep(BACK_OFF)
             except CUT:
+                calm = False
                 self.connect()
-        self.answered(since)
+                over({"type": "history"})
+        if calm:
+            self.in_order.append(list(burst))
 
     def ended(self, message_id: str) -> bool:
         reply = self.socket.reply_to(message_id)
@@ -147,12 +173,12 @@ class EventsUser(User):
         count = self.count
         count.lost += [f"{self.token} {i}" for i in self.sent if i not in replies]
         count.twice += [f"{self.token} {i}" for i in set(replies) if replies.count(i) > 1]
-        if [i for i in humans if i in self.sent] != self.sent or humans != replies:
+        ordered = [i for burst in self.in_order for i in burst]
+        if [i for i in humans if i in ordered] != ordered or humans != replies:
             count.disorder.append(self.token)
         for message in messages:
             if "reply_to" in message:
-                number = self.sent.index(message["reply_to"])
-                expected = f"Bot: {reply_to(request(self.number, number))}"
+                expected = f"Bot: {reply_to(self.sent[message['reply_to']])}"
                 seen = self.socket.messages.get(message["id"])
                 if message["msg"] != expected or (seen and "Bot: " + seen["msg"] != expected):
                     count.torn.append(f"{message} seen {seen} expected {expected!r}")
@@ -161,7 +187,7 @@ class EventsUser(User):
 class PlainUser(User):
     """Says something, and looks into the history for its reply where the socket was cut."""
 
-    def run(self) -> None:
+    def live(self) -> None:
         token = self.insist(begin)
         texts: list[str] = []
         while time.monotonic() < self.until:
@@ -179,10 +205,14 @@ class PlainUser(User):
                 known, ended = self.look(token, text)
                 if not known:
                     socket.say(text)
+                seen: set[str] = set()
                 while not ended:
                     reply = socket.reply()
                     if reply.get("error") == "busy":
                         break
+                    if reply["id"] in seen:
+                        self.count.twice.append(f"{token} {reply}")
+                    seen.add(reply["id"])
                     ended = reply["msg"] == reply_to(text)
                 socket.close()
             except (*CUT, ValueError):

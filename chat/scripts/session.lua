@@ -4,10 +4,11 @@
 -- writes last. Clients repeat a command whose answer was lost: so each step, run again, changes
 -- nothing and answers as it did before.
 --
--- The document: {token, name, session_start, messages, answered, rev, turn}. All messages before
--- 2 * answered are pairs, human then reply. Behind them stands the oldest unanswered message, its
--- reply if that has begun, and the messages that wait.
+-- The document: {token, name, session_start, messages, answered, rev, turn, retried}. All messages
+-- before 2 * answered are pairs, human then reply. Behind them stands the oldest unanswered message,
+-- its reply if that has begun, and the messages that wait.
 -- turn, while a reply is under way: {holder, reply, attempt, claims, first}.
+-- retried: the request that dropped a reply last.
 
 local SESSION, WAITING, HELD, UNBEGUN, CHANNEL = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 

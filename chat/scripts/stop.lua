@@ -5,7 +5,7 @@
 local state = read()
 if not state then return {'gone', 0} end
 local human = message(2 * state.answered)
-if not human or human.id ~= ARGV[1] then return {'nothing', 0} end
+if not human or human.id ~= ARGV[1] then return {'nothing', in_line()} end
 if not state.turn then begin(state, human, cjson.decode(ARGV[2])) end
 finish(state, 'stopped', '', ARGV[3])
 return {'stopped', in_line()}

@@ -328,8 +328,8 @@ def test_a_stop_ends_a_message_that_is_not_begun_and_the_next_is_rung_for(mailbo
 def test_a_stop_of_another_message_than_the_oldest_changes_nothing(mailbox, store, token):
     first, second = say(mailbox, token, "one"), say(mailbox, token, "two")
     mailbox.stop(token, second)
-    mailbox.stop(token, first)
-    mailbox.stop(token, first)  # repeated: it must not stop the second
+    for _ in range(2):  # repeated: it must not stop the second, which still needs a ring
+        assert mailbox.stop(token, first)
     assert texts(store, token) == ["Human: one", "Bot: ", "Human: two"]
 
 
@@ -344,6 +344,21 @@ def test_a_retry_drops_the_old_reply_and_the_new_one_has_another_id(mailbox, sto
     assert client.ttl(token) == -1
     assert claimed(mailbox, token).reply != old.reply
     assert not mailbox.retry(token, message_id).ring  # running already
+
+
+def test_a_retry_that_is_repeated_late_keeps_the_reply_that_it_led_to(
+    mailbox, store, token, monkeypatch
+):
+    message_id = say(mailbox, token, "one")
+    for _ in range(2):
+        claim = claimed(mailbox, token)
+        mailbox.append(token, claim.holder, 0, claim.reply)
+        mailbox.commit(token, claim.holder, claim.reply)
+        monkeypatch.setattr("chat.mailbox.new_id", lambda: "the same request")
+        mailbox.retry(token, message_id)  # the second is the first, repeated by the client
+        monkeypatch.undo()
+    assert texts(store, token) == ["Human: one", f"Bot: {claim.reply}"]
+    assert mailbox.retry(token, message_id).ring
 
 
 def test_only_the_last_message_can_be_retried(mailbox, token):
