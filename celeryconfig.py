@@ -33,7 +33,7 @@ broker_connection_max_retries = None
 worker_consumer = "tasks.consumer:Consumer"  # does not wait half a minute between two tries
 
 # Each of Flower's threads holds one connection while it waits for another: with the default of 10
-# they wait for each other for ever. Web and worker processes use one or two.
+# they wait for each other for ever. Web and worker processes ring one at a time, over one.
 broker_pool_limit = 30
 # A connection that died without a word is noticed.
 broker_transport_options = {

@@ -1,6 +1,7 @@
 """The task, and how to ring for it."""
 
 import logging
+import threading
 from typing import Any
 
 from celery import Task
@@ -10,6 +11,10 @@ from kombu.exceptions import OperationalError
 from tasks.celery import app
 
 log = logging.getLogger(__name__)
+
+# Celery takes a connection for each thread that rings, and Redis has not many to give.
+_one_at_a_time = threading.Lock()
+_TURN_WITHIN = 2.0  # seconds
 
 
 class _MaskedRequest(Request):  # type: ignore[misc]
@@ -35,8 +40,13 @@ def ring(token: str) -> None:
     A ring that cannot be made is no loss but of time: the mailbox says that the session waits,
     and a sweeper rings for it.
     """
+    if not _one_at_a_time.acquire(timeout=_TURN_WITHIN):
+        log.warning("no ring, the sweeper makes up for it: the broker is slow")
+        return
     try:
         # The token opens the session: it stays out of what Celery logs and Flower shows.
         reply.apply_async((token,), argsrepr="('***',)")
     except OperationalError as error:
         log.warning("no ring, the sweeper makes up for it: %s", error)
+    finally:
+        _one_at_a_time.release()

@@ -14,6 +14,7 @@ from web.page import page
 from web.problems import answer_in_json
 from web.refresher import Refresher
 from web.relay import Relay
+from web.ringer import Ringer
 from web.sessions import sessions
 from web.sockets import sockets
 from web.terminal.command import chat
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             mailbox,
             relay,
             refresher,
+            Ringer(),
             longest=settings.max_message_length,
             allowed_origins=settings.allowed_origins,
         )

@@ -23,9 +23,9 @@ from chat.schemas import (
     read_frame,
 )
 from chat.store import Session
-from tasks.reply import ring
 from web.connection import Connection
 from web.link import Link
+from web.ringer import Ringer
 
 SUBPROTOCOL = "chat.events.v1"
 
@@ -45,10 +45,12 @@ class Events(Connection):
         token: str,
         on_gap: Callable[[Connection], None],
         mailbox: Mailbox,
+        ringer: Ringer,
         longest: int,
     ) -> None:
         super().__init__(link, token, on_gap)
         self._mailbox = mailbox
+        self._ringer = ringer
         self._longest = longest
 
     def on_session(self, session: Session) -> None:
@@ -89,12 +91,12 @@ class Events(Connection):
             accepted = step()
             self._send(_ACK, {"id": message_id, "position": accepted.position})
         if accepted.ring:
-            ring(self.token)
+            self._ringer.ring(self.token)
 
     def _stop(self, message_id: str | None) -> None:
         stopped = message_id or self._mailbox.oldest_unanswered(self.token)
         if stopped and self._mailbox.stop(self.token, stopped):
-            ring(self.token)
+            self._ringer.ring(self.token)
 
     def _refuse(self, error: ChatError, frame_id: str | None) -> None:
         refusal = {

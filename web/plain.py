@@ -11,9 +11,9 @@ from chat.errors import ChatError, Invalid, words
 from chat.mailbox import Mailbox
 from chat.schemas import BOT, PlainSchema, message_text, new_id, timestamp
 from chat.store import Session
-from tasks.reply import ring
 from web.connection import Connection
 from web.link import Link
+from web.ringer import Ringer
 
 _PLAIN = PlainSchema()
 
@@ -27,10 +27,12 @@ class Plain(Connection):
         token: str,
         on_gap: Callable[[Connection], None],
         mailbox: Mailbox,
+        ringer: Ringer,
         longest: int,
     ) -> None:
         super().__init__(link, token, on_gap)
         self._mailbox = mailbox
+        self._ringer = ringer
         self._longest = longest
         self._first = -1  # where in the history the replies begin that this socket may be owed
         self._sent: set[str] = set()  # of those, the ones that it has, or had when it opened
@@ -59,7 +61,7 @@ class Plain(Connection):
             self._send(new_id(), error.msg, timestamp(), error.code)
         else:
             if accepted.ring:
-                ring(self.token)
+                self._ringer.ring(self.token)
 
     def _send_reply(self, reply: dict[str, Any]) -> None:
         if reply["id"] in self._sent:

@@ -17,6 +17,7 @@ from web.origin import is_welcome
 from web.plain import Plain
 from web.refresher import Refresher
 from web.relay import Relay
+from web.ringer import Ringer
 from web.sessions import given_token
 from web.sock import Sock
 
@@ -47,6 +48,7 @@ def sockets(
     mailbox: Mailbox,
     relay: Relay,
     refresher: Refresher,
+    ringer: Ringer,
     *,
     longest: int,
     allowed_origins: Collection[str],
@@ -66,7 +68,7 @@ def sockets(
     @Sock().route("/chat", routes, choose_subprotocol=choose_subprotocol)
     def chat(link: Link) -> None:
         kind = Events if link.subprotocol == SUBPROTOCOL else Plain
-        connection: Connection = kind(link, _token(), refresher.refresh, mailbox, longest)
+        connection: Connection = kind(link, _token(), refresher.refresh, mailbox, ringer, longest)
         relay_to(connection)
 
     def relay_to(connection: Connection) -> None:

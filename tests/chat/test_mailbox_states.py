@@ -96,6 +96,13 @@ class Sessions(RuleBasedStateMachine):
             self.store.erase(self.token)
             self.erased = True
 
+    @precondition(lambda self: not self.erased and len(self.sent) > 6)
+    @rule()
+    def expire(self):
+        if self.client.ttl(self.token) > 0:  # its hour is running
+            self.client.expireat(self.token, 1)
+            self.erased = True
+
     # workers
 
     @rule(target=holders, twice=st.booleans())
@@ -177,7 +184,7 @@ class Sessions(RuleBasedStateMachine):
     @invariant()
     def the_history_is_in_order_and_every_reply_single(self):
         if self.erased:
-            assert self.client.keys("*-*") == []
+            assert self.client.keys("*-*") == []  # nothing brings it back
             return
         session = self.store.history(self.token)
         messages = session.messages
