@@ -22,13 +22,14 @@ from chat.scripts import session_step, sweep_step
 from chat.store import HELD, WAITING, session_keys
 
 # How long a holder that died keeps others from its session. Every delta renews it, and the
-# keeper does while the model is silent.
-LEASE = 4.0  # seconds
+# keeper does while the model is silent. A worker that stands still for longer loses its replies
+# to others, which costs no more than doing a part again.
+LEASE = 2.5  # seconds
 # A message whose holders died so often without a word is given up.
 MOST_CLAIMS = 4
 # A ring that took longer may be lost. Shorter would ring twice for what is only slow.
-RING_LOST_AFTER = 3.0  # seconds
-SWEEP_EVERY = 1.0  # seconds, in all workers together
+RING_LOST_AFTER = 2.0  # seconds
+SWEEP_EVERY = 0.5  # seconds, in all workers together
 
 _SWEEP_LOCK = "chat:sweep"
 _GONE, _KNOWN, _UNKNOWN, _CLAIMED = "gone", "known", "unknown", "claimed"

@@ -14,8 +14,7 @@ from tasks.turn import FLUSH_EVERY, Lost, Turn
 
 log = logging.getLogger(__name__)
 
-# A tenth of the lease, so that several may fail before it is over; and how long a stopped
-# reply's model may talk on.
+# Several may fail before a lease is over. It is also how long a stopped reply's model may talk on.
 RENEW_EVERY = 0.4  # seconds
 
 
