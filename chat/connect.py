@@ -14,7 +14,7 @@ from chat.errors import Busy, Internal
 
 # Managed plans allow 20 to 40 connections in all; a command takes well under a millisecond,
 # so a few of them carry thousands of sockets. Further callers wait for a free one.
-MAX_CONNECTIONS = 8
+MAX_CONNECTIONS = 4
 # Longer than any command takes, shorter than a person waits.
 SOCKET_TIMEOUT = 5.0
 # Together about a second: a connection that was cut is mended unseen, a lost Redis is told.

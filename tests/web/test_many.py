@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+
+import psutil
 
 from tests.clients import Events, Plain, begin, history
 
 SESSIONS = 50
 MESSAGES = 6
+MOST_CONNECTIONS = 15
 
 
 def converse(system, number: int) -> list[str]:
@@ -37,3 +41,20 @@ def test_every_session_gets_its_own_replies_all_of_them_in_order(system):
         [f"echo: session {number} message {n}" for n in range(MESSAGES)]
         for number in range(SESSIONS)
     ]
+
+
+def test_a_process_has_few_connections_to_redis_however_many_speak_at_once(system):
+    """Managed Redis plans give twenty to forty connections in all."""
+    sockets = [Events(system.webs[n % 2].ws, begin(system.web.url)) for n in range(100)]
+    asked = [socket.say("hello") for socket in sockets]
+    for socket, message_id in zip(sockets, asked, strict=True):
+        socket.until_answered(message_id)
+    taken: Counter[int] = Counter()  # they stay open, so that they can be counted now
+    for process in system.processes:
+        for part in (process, *psutil.Process(process.pid).children(recursive=True)):
+            links = psutil.Process(part.pid).net_connections()
+            taken[process.pid] += sum(
+                link.status == "ESTABLISHED" and link.raddr[1] == system.redis.port
+                for link in links
+            )
+    assert max(taken.values()) <= MOST_CONNECTIONS
