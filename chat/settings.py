@@ -88,6 +88,15 @@ class Address(fields.String):
             )
 
 
+def _verified(url: str) -> str:
+    """Have Celery verify the certificate of its broker as redis-py does; it would not by itself."""
+    parts = urlsplit(url)
+    if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
+        return url
+    query = f"{parts.query}&" if parts.query else ""
+    return parts._replace(query=f"{query}ssl_cert_reqs=required").geturl()
+
+
 def _number(
     kind: type[fields.Integer | fields.Float], name: str, default: Any, **limits: Any
 ) -> Any:
@@ -140,7 +149,7 @@ class SettingsSchema(Schema):
                 " any other model and put its address there (see README, “Another model”)",
                 "MODEL_URL",
             )
-        data["broker_url"] = data["broker_url"] or data["redis_url"]
+        data["broker_url"] = _verified(data["broker_url"] or data["redis_url"])
         return Settings(**data)
 
 

@@ -56,6 +56,19 @@ def test_host_and_port_of_redis_may_come_apart():
 
 
 @pytest.mark.parametrize(
+    ("given", "broker"),
+    [
+        ("rediss://h:1/0", "rediss://h:1/0?ssl_cert_reqs=required"),
+        ("rediss://h?ssl_ca_certs=f", "rediss://h?ssl_ca_certs=f&ssl_cert_reqs=required"),
+        ("rediss://h?ssl_cert_reqs=none", "rediss://h?ssl_cert_reqs=none"),
+    ],
+)
+def test_celery_verifies_its_broker_unless_told_otherwise(given, broker):
+    settings = load_settings({"REDIS_URL": given})
+    assert (settings.redis_url, settings.broker_url) == (given, broker)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://my_model:8000/v1/completions",  # as a container network names its hosts

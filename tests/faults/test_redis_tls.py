@@ -1,0 +1,50 @@
+"""Redis behind TLS: its certificate is verified, by redis-py and by Celery."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+import requests
+import trustme
+
+from tests.clients import Events, begin
+from tests.processes import Worker, wait_until
+from tests.system import System
+from tests.tls import tls_before
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def certificate_for(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def test_the_whole_path_works_over_tls(authority, tmp_path):
+    system = System(tmp_path, webs=1, workers=1)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with tls_before(system.redis.port, certificate_for(authority)) as port:
+        system.env["REDIS_URL"] = f"rediss://localhost:{port}/0?ssl_ca_certs={tmp_path}/ca.pem"
+        with system:
+            socket = Events(system.web.ws, begin(system.web.url))
+            assert socket.until_answered(socket.say("hello"))["msg"] == "echo: hello"
+
+
+def test_a_server_with_any_certificate_is_not_trusted(authority, tmp_path):
+    system = System(tmp_path, webs=1, workers=0)
+    with tls_before(system.redis.port, certificate_for(authority)) as port:
+        system.env["REDIS_URL"] = f"rediss://localhost:{port}/0"
+        with system:
+            answer = requests.post(f"{system.web.url}/token?name=Ada", timeout=30)
+            assert answer.status_code == 503
+            worker = Worker(system.env, tmp_path / "worker.log")
+            try:
+                wait_until(lambda: "certificate verify failed" in worker.output())
+            finally:
+                worker.kill()
+            assert "Connected to" not in worker.output()
