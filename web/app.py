@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     refresher = Refresher(store, connections)
     relay = Relay(client, connections, refresher)
 
-    app = Flask(__name__, static_folder="static")
+    app = Flask(__name__, static_folder=None)
     CORS(app, origins=list(settings.allowed_origins))
     answer_in_json(app)
     app.register_blueprint(page())
