@@ -55,6 +55,7 @@ def test_all_is_done_without_a_mouse(visit, system):
         expect(tab.field).to_be_focused()
     go_to(tab, "Retry", "Shift+Tab")
     keyboard.press("Enter")
+    expect(tab.log).to_be_focused()
     tab.expect_reply(hold.text)
     go_to(tab, "Copy", "Shift+Tab")
     keyboard.press("Enter")

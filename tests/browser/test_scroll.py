@@ -42,6 +42,7 @@ def test_a_reader_who_has_scrolled_up_stays_there(tab, system):
     tab.expect_reply(hold.text)
     assert tab.log.evaluate(TOP) == read
     tab.button("To the end ↓").click()
+    expect(tab.log).to_be_focused()
     expect(tab.button("Retry")).to_be_in_viewport()
     expect(tab.button("To the end ↓")).to_have_count(0)
     assert tab.log.evaluate(AT_END)

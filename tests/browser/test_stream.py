@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from playwright.sync_api import expect
 
 from tests import asks
@@ -26,6 +28,13 @@ def test_the_model_is_silent_and_a_sign_says_that_a_reply_will_come(tab, system)
         expect(tab.replies).to_have_count(0)
     tab.expect_reply(hold.text)
     expect(tab.typing).to_have_count(0)
+
+
+def test_the_page_says_when_the_model_is_loading(tab):
+    tab.say(f"[[status=503 estimated=1 times=1 name={uuid.uuid4()}]] please")
+    expect(tab.log).to_contain_text("The model is loading or busy; the reply will come")
+    tab.expect_reply("echo: please")
+    expect(tab.log).not_to_contain_text("busy")
 
 
 def test_stop_stands_in_place_of_send_while_a_reply_comes_and_keeps_what_was_said(tab, system):
