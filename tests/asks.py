@@ -41,11 +41,11 @@ def said(ask: str) -> str:
 class Hold:
     """A reply that stands still at a token."""
 
-    def __init__(self, url: str, at: int | str) -> None:
+    def __init__(self, url: str, at: int | str, text: str, number: int) -> None:
         self._url = url
         self._name = str(uuid.uuid4())
         self._port = 0
-        self.ask = f"[[words={HELD_WORDS} hold={self._name}:{at}]] please"
+        self.ask = f"[[words={number} hold={self._name}:{at}]] {text}"
         self.text = reply_to(self.ask)
 
     def wait(self) -> None:
@@ -71,6 +71,10 @@ class Hold:
         links = psutil.Process(worker.pid).net_connections()
         return any(link.laddr and link.laddr.port == self._port for link in links)
 
+    def kill_who_answers(self, system: System) -> None:
+        """Kill the worker that it holds."""
+        next(worker for worker in system.workers if self.asked_by(worker)).kill()
+
     def _get(self, what: str) -> dict[str, Any]:
         answer = requests.get(f"{self._url}/{what}/{self._name}", timeout=2 * PATIENCE)
         assert answer.ok, f"the model was not seen {what}"
@@ -79,9 +83,14 @@ class Hold:
 
 
 @contextmanager
-def held(system: System, *, at: int | str) -> Iterator[Hold]:
-    """Give an ask whose reply stands still before token ``at``; it is let go in the end."""
-    hold = Hold(system.standin.url, at)
+def held(
+    system: System, *, at: int | str, text: str = "please", number: int = HELD_WORDS
+) -> Iterator[Hold]:
+    """Give an ask whose reply stands still before token ``at``; it is let go in the end.
+
+    The reply has ``text`` and ``number`` words.
+    """
+    hold = Hold(system.standin.url, at, text, number)
     try:
         yield hold
     finally:

@@ -95,6 +95,14 @@ class System:
         self.client.close()
         self.redis.kill()
 
+    def revive(self) -> None:
+        """Start what was killed, and wait until all of it is up."""
+        for process in self.processes:
+            if not process.running:
+                process.start()
+        for process in self.processes:
+            process.ready()
+
     def output(self) -> str:
         """Return all that web and worker processes have printed."""
         return "".join(process.output() for process in self.processes)

@@ -33,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     refresher = Refresher(store, connections)
     relay = Relay(client, connections, refresher)
 
-    app = Flask(__name__, static_folder="static")
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_IN_A_BODY
     CORS(app, origins=list(settings.allowed_origins))
     answer_in_json(app)

@@ -1,18 +1,24 @@
-"""The chat page."""
+"""The chat page and the files of its build, as small on the wire as they can be."""
 
 from __future__ import annotations
 
+import gzip
+import re
+from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, request, send_from_directory
 
 _BUILD = Path(__file__).parent / "static"
 
-# The page loads nothing from another host and runs no script but its own files.
+# The page loads from nowhere else, talks to nobody else, and runs no script but its own files.
 _POLICY = (
-    "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; object-src 'none';"
-    " base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
 )
+# A file whose name has the hash of its content is never another one.
+_HASHED = re.compile(r"-[\w-]{8}\.(js|css)$")
+_A_YEAR = 365 * 24 * 3600  # seconds
 
 
 def page() -> Blueprint:
@@ -22,9 +28,34 @@ def page() -> Blueprint:
     @routes.get("/")
     @routes.get("/chat/<chat_id>")
     def show(chat_id: str = "") -> Response:
-        response = send_from_directory(_BUILD, "index.html")
+        response = _send("index.html")
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
+    @routes.get("/static/<name>")
+    def file(name: str) -> Response:
+        return _send(name)
+
     return routes
+
+
+def _send(name: str) -> Response:
+    """Return a file of the build, compressed for who takes that."""
+    hashed = _HASHED.search(name)
+    response = send_from_directory(_BUILD, name, max_age=_A_YEAR if hashed else None)
+    response.cache_control.immutable = bool(hashed)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.vary.add("Accept-Encoding")
+    etag, _ = response.get_etag()
+    if response.status_code == 200 and request.accept_encodings["gzip"] and etag:
+        response.direct_passthrough = False
+        response.set_data(_compressed(name))
+        response.content_encoding = "gzip"
+        response.set_etag(etag, weak=True)  # the same content, not the same bytes
+    return response
+
+
+@cache  # as many as there are files: others are refused before
+def _compressed(name: str) -> bytes:
+    return gzip.compress((_BUILD / name).read_bytes())

@@ -18,9 +18,5 @@ def _breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture
 def system(_breakable: System) -> System:
     """Two web and two worker processes, all of them up."""
-    for process in _breakable.processes:
-        if not process.running:
-            process.start()
-    for process in _breakable.processes:
-        process.ready()
+    _breakable.revive()
     return _breakable

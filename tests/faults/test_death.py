@@ -22,19 +22,13 @@ def holder(system: System, token: str) -> str:
     return str(turn)
 
 
-def kill_who_answers(system: System, hold: asks.Hold) -> None:
-    """Kill the worker whose connection the model holds."""
-    worker = next(w for w in system.workers if hold.asked_by(w))
-    worker.kill()
-
-
 @pytest.mark.parametrize("at", [0, 1, 7])
 def test_another_worker_goes_on_where_one_was_killed(system, at):
     socket = opened(system)
     with asks.held(system, at=at) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
-        kill_who_answers(system, hold)
+        hold.kill_who_answers(system)
         hold.release()
         done = socket.until_answered(message_id)
     assert (done["status"], done["msg"]) == ("done", hold.text)
@@ -48,7 +42,7 @@ def test_a_worker_killed_between_the_last_word_and_the_commit_leaves_a_whole_rep
         message_id = socket.say(hold.ask)
         hold.wait()
         socket.until(lambda _: (socket.reply_to(message_id) or {}).get("msg") == hold.text)
-        kill_who_answers(system, hold)
+        hold.kill_who_answers(system)
         hold.release()
         done = socket.until_answered(message_id)
     assert (done["status"], done["msg"]) == ("done", hold.text)

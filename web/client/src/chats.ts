@@ -18,6 +18,7 @@ export interface Entry {
   ended?: boolean;
 }
 
+const PREFIX = "chat/";
 const TITLE = 80; // characters
 const ENDED_FOR = 24 * 3600 * 1000; // ms for which the address of an ended chat still says so
 
@@ -28,7 +29,7 @@ export class Chats {
   private listed: readonly Entry[];
 
   constructor(private readonly entries: Entries) {
-    this.shelf = new Shelf("chat/", entries);
+    this.shelf = new Shelf(PREFIX, entries);
     this.names = new Shelf("chat-name", entries);
     this.listed = this.read();
     for (const { id, ended, used } of this.listed)
@@ -79,7 +80,13 @@ export class Chats {
     this.refresh();
   }
 
-  /** Look again: another tab may have changed them. */
+  /** Take over what another tab did. What it erased stays erased, whatever was noted here since. */
+  readonly heard = ({ key, newValue }: Pick<StorageEvent, "key" | "newValue">): void => {
+    if (key?.startsWith(PREFIX) && newValue === null) this.drop(key.slice(PREFIX.length));
+    else this.refresh();
+  };
+
+  /** Look again. */
   refresh(): void {
     this.listed = this.read();
     for (const listener of this.listeners) listener();

@@ -8,7 +8,7 @@ import "./styles.css";
 
 const entries = openEntries();
 const chats = new Chats(entries);
-addEventListener("storage", () => chats.refresh());
+addEventListener("storage", chats.heard);
 
 createRoot(document.getElementById("page")!).render(
   <StrictMode>

@@ -55,6 +55,25 @@ it("drops an erased chat with what was not sent, and tells whoever looks", () =>
   expect(new Drafts(entries).load(id)).toBe("");
 });
 
+it("leaves a chat erased that another tab erased, though its end was noted here since", () => {
+  const entries = memory();
+  const [here, there] = [new Chats(entries), new Chats(entries)];
+  const { id } = here.add("Ada", "t");
+  there.drop(id);
+  here.end(id);
+  here.heard({ key: `chat/${id}`, newValue: null });
+  expect(here.all()).toEqual([]);
+  expect(new Chats(entries).all()).toEqual([]);
+});
+
+it("hears of a chat that another tab began", () => {
+  const entries = memory();
+  const here = new Chats(entries);
+  const { id } = new Chats(entries).add("Ada", "t");
+  here.heard({ key: `chat/${id}`, newValue: "{}" });
+  expect(here.get(id)).toMatchObject({ token: "t" });
+});
+
 it("keeps what two tabs wrote in the same chat", () => {
   const entries = memory();
   const [one, other] = [new Outbox("chat", entries), new Outbox("chat", entries)];

@@ -70,14 +70,14 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
     field.current?.focus();
   };
 
-  const onListKey = (event: KeyboardEvent) => {
-    if (event.key !== "Escape") return;
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || !listOpen) return;
     setListOpen(false);
     listToggle.current?.focus();
   };
 
   return (
-    <div className="screen" data-list={listOpen}>
+    <div className="screen" data-list={listOpen} onKeyDown={onKey}>
       <header>
         <button
           ref={listToggle}
@@ -101,7 +101,7 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
         </button>
       </header>
       <main>
-        <div id="list" className="list" onKeyDown={onListKey} onClick={() => setListOpen(false)}>
+        <div id="list" className="list" onClick={() => setListOpen(false)}>
           <ChatList chats={chats} current={entry.id} go={go} />
           <Link to="/" go={go} className="quiet">
             Start as someone else

@@ -23,7 +23,20 @@ export function Log({ chat, link, name, connection, onEdit }: Props) {
   const waiting = useMemo(() => unanswered(chat), [chat]);
   const [next] = waiting;
   const again = link === "live" && !chat.retrying ? retryable(chat) : undefined;
-  const retry = () => connection.retry();
+  /** The button that was pressed leaves; the focus stays near. */
+  const stay = () => log.current?.focus({ preventScroll: true });
+  const retry = () => {
+    connection.retry();
+    stay();
+  };
+  const sayAgain = (id: string) => {
+    connection.sayAgain(id);
+    stay();
+  };
+  const toEnd = () => {
+    follow();
+    stay();
+  };
   const last = chat.messages.at(-1);
   const askAgain = ({ reply_to }: Bot) => {
     const asked = chat.messages.find(({ id }) => id === reply_to);
@@ -64,14 +77,14 @@ export function Log({ chat, link, name, connection, onEdit }: Props) {
               key={own.id}
               own={own}
               offline={link !== "live"}
-              onAgain={() => connection.sayAgain(own.id)}
+              onAgain={() => sayAgain(own.id)}
               onEdit={() => onEdit(own.id)}
             />
           ))}
         </div>
       </div>
       {!follows && (
-        <button className="to-end" onClick={follow}>
+        <button className="to-end" onClick={toEnd}>
           To the end ↓
         </button>
       )}

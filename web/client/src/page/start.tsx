@@ -3,6 +3,7 @@ import { type FormEvent, useEffect, useState } from "react";
 import type { Chats } from "../chats";
 import type { Go } from "./address";
 import { ChatList } from "./chat-list";
+import { Mark } from "./mark";
 import { useNewChat } from "./new-chat";
 import { Warning } from "./warning";
 
@@ -22,6 +23,7 @@ export function Start({ chats, go }: { chats: Chats; go: Go }) {
 
   return (
     <main className="start">
+      <Mark />
       <h1>Chat</h1>
       <p>Talk with a language model. The chat is yours alone and is forgotten when it rests for long.</p>
       <form onSubmit={submit}>

@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 
 import { type Go, Link } from "./address";
+import { Mark } from "./mark";
 
 /** An address behind which this browser has no chat. */
 export function Unknown({ go }: { go: Go }) {
@@ -9,6 +10,7 @@ export function Unknown({ go }: { go: Go }) {
   }, []);
   return (
     <main className="start">
+      <Mark />
       <h1>There is no chat here</h1>
       <p>
         This browser knows no chat at this address. It may have been erased, or it belongs to another
