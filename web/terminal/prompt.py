@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -15,6 +13,7 @@ import click
 from web.terminal.connection import Connection
 from web.terminal.errors import Failed
 from web.terminal.export import export
+from web.terminal.keyboard import line_editor, silent_keyboard
 from web.terminal.transcript import Transcript, clean, note
 
 HELP = """\
@@ -46,7 +45,7 @@ class Prompt:
         self._warned = False  # the next Ctrl-C leaves
         self._woken: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
         self._transcript = Transcript()
-        self._readline = _line_editor()
+        self._readline = line_editor()
         self._connection = open_first(self._changed)
 
     def run(self) -> None:
@@ -105,7 +104,7 @@ class Prompt:
 
     def _follow(self) -> None:
         """Print what comes until all is answered."""
-        with _silent_keyboard():
+        with silent_keyboard():
             while True:
                 with self._lock:
                     view = self._connection.look()
@@ -162,31 +161,3 @@ class Prompt:
     def _print(self, text: str) -> None:
         if text:
             click.echo(text, nl=False)
-
-
-def _line_editor() -> Callable[[], str]:
-    """Give `input` line editing where the platform has it; return what reads the line so far."""
-    try:
-        import readline  # here, since importing it has an effect
-    except ImportError:
-        return str
-    return readline.get_line_buffer
-
-
-@contextlib.contextmanager
-def _silent_keyboard() -> Iterator[None]:
-    """Keep what is typed out of the reply; it stands at the prompt afterwards."""
-    try:
-        import termios
-    except ImportError:  # Windows
-        yield
-        return
-    keyboard = sys.stdin.fileno()
-    before = termios.tcgetattr(keyboard)
-    silent = [*before]
-    silent[3] &= ~termios.ECHO
-    termios.tcsetattr(keyboard, termios.TCSADRAIN, silent)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
