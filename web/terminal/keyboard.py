@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,8 @@ def line_editor() -> Callable[[], str]:
         import readline  # here, since importing it has an effect
     except ImportError:
         return str
+    if os.environ.get("TERM") != "dumb":
+        readline.parse_and_bind("set enable-bracketed-paste on")  # pasted lines are one message
     return readline.get_line_buffer
 
 

@@ -53,7 +53,7 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
             woken.put(False)
 
     connection = open_connection(changed)
-    before = signal.signal(signal.SIGINT, lambda *_: woken.put(True))
+    signal.signal(signal.SIGINT, lambda *_: woken.put(True))
     stopped = False
     printer = _Printer()
     try:
@@ -66,12 +66,11 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
                 break
             with suppress(Empty):
                 if woken.get(timeout=_LOOK_EVERY):
-                    if stopped:
+                    if stopped or not connection.look().known:
                         return INTERRUPTED
                     stopped = True
                     connection.stop()
     finally:
-        signal.signal(signal.SIGINT, before)
         connection.close()
     if reply.status == "failed":
         raise Failed(reply.error)

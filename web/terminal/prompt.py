@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import sys
 import threading
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NoReturn
 
 import click
 
@@ -46,21 +51,22 @@ class Prompt:
         self._woken: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
         self._transcript = Transcript()
         self._readline = line_editor()
+        self._plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self._connection = open_first(self._changed)
 
     def run(self) -> None:
         """Chat until the person leaves."""
-        before = signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGTERM, _end)
         try:
             self._follow()
             self._print(note(WELCOME) + note(WARNING))
             while True:
                 self._heed(self._ask())
                 self._follow()
-        except _Leave:
+        except (_Leave, KeyboardInterrupt):
             pass
         finally:
-            signal.signal(signal.SIGINT, before)
             self._connection.close()
 
     def _heed(self, line: str) -> None:
@@ -89,9 +95,6 @@ class Prompt:
             self._print(note(str(error)))
 
     def _say(self, text: str) -> None:
-        view = self._connection.look()
-        if view.state == "ended":
-            raise Failed(f"{view.why} /new begins another.")
         with self._lock:  # so that nobody prints it before it is known as typed
             self._transcript.typed(self._connection.say(text))
 
@@ -120,15 +123,18 @@ class Prompt:
     def _ask(self) -> str:
         """Return the person's next line."""
         while True:
-            name = clean(self._connection.look().conversation.name) or "You"
-            try:
+            with self._lock:
+                self._woken = SimpleQueue()  # a Ctrl-C too late for one reply stops no other
+                self._print(self._transcript.news(self._connection.look(), whole=True))
                 self._at_prompt = True
-                line = input(f"{name}: ")
+            try:
+                line = input(self._asked)
                 self._at_prompt = False
             except EOFError:
                 click.echo()
                 raise _Leave from None
             except KeyboardInterrupt:
+                self._at_prompt = False
                 typed = self._readline()
                 click.echo()
                 if self._warned and not typed:
@@ -150,14 +156,28 @@ class Prompt:
         """Have news printed: above the prompt if the person is there, else by `_follow`."""
         with self._lock:
             if self._at_prompt:
-                view = self._connection.look()
-                news = self._transcript.news(view, whole=True)
+                news = self._transcript.news(self._connection.look(), whole=True)
                 if news:
-                    name = clean(view.conversation.name) or "You"
-                    self._print(f"\r\033[K{news}{name}: {self._readline()}")
+                    line = self._asked + self._readline()
+                    one_row = "\n" not in line and _width(line) < shutil.get_terminal_size().columns
+                    above = "\r\033[K" if one_row and not self._plain else "\n"
+                    self._print(above + news + line)
             elif self._woken.empty():
                 self._woken.put(False)
 
+    @property
+    def _asked(self) -> str:
+        return f"{clean(self._connection.look().conversation.name) or 'You'}: "
+
     def _print(self, text: str) -> None:
         if text:
-            click.echo(text, nl=False)
+            click.echo(text, nl=False, color=False if self._plain else None)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """Leave as `kill` would have it, but with the terminal in order."""
+    sys.exit(128 + number)
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in text)
