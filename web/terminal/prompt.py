@@ -30,6 +30,8 @@ Ctrl-C stops a reply. Begin a message with // to say something that begins with 
 WELCOME = "Ctrl-C stops a reply, a second one leaves; /help lists the commands."
 WARNING = "A model may say anything, and not all of it is true."
 
+_AGAIN = note("Ctrl-C again leaves.")
+
 Open = Callable[[Callable[[], None]], Connection]
 
 
@@ -118,6 +120,8 @@ class Prompt:
                     if self._warned or not view.known:
                         raise _Leave
                     self._warned = True
+                    if view.state == "lost":  # nothing can be stopped for now
+                        self._print(_AGAIN)
                     self._connection.stop()
 
     def _ask(self) -> str:
@@ -140,7 +144,7 @@ class Prompt:
                 if self._warned and not typed:
                     raise _Leave from None
                 self._warned = True
-                self._print(note("Ctrl-C again leaves."))
+                self._print(_AGAIN)
             else:
                 self._warned = False
                 return line
