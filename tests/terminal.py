@@ -14,9 +14,10 @@ from io import StringIO
 from typing import Any
 
 import pexpect
+import psutil
 
 from tests.clients import PATIENCE
-from tests.processes import ROOT
+from tests.processes import ROOT, wait_until
 
 CHAT = (sys.executable, "-m", "flask", "--app", "web", "chat")
 PROMPT = "Ada: "
@@ -67,8 +68,17 @@ class Person:
         self._child.expect_exact(text)
 
     def is_asked(self) -> None:
-        """Wait for the prompt."""
+        """Wait for the prompt, and until nothing but a key or a signal moves the command.
+
+        A signal between the two is noticed only with the next key or signal.
+        """
         self._child.expect_exact(PROMPT)
+        wait_until(self._rests)
+
+    def _rests(self) -> bool:
+        command = psutil.Process(self.pid)
+        processes = (command, *command.children(recursive=True))
+        return all(process.status() == psutil.STATUS_SLEEPING for process in processes)
 
     def types(self, line: str) -> None:
         self._child.sendline(line)
