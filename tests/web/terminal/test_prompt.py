@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import stat
 import time
+from contextlib import nullcontext
 
 import psutil
 import pytest
@@ -13,6 +15,8 @@ import requests
 from tests import asks
 from tests.clients import Plain, begin, history
 from tests.terminal import CHAT, Person, person
+from web.terminal import prompt
+from web.terminal.connection import Connection
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x7f red"
 SHOWN = "\ufffd]0;owned\ufffd\ufffd[2J\ufffd31m\ufffd\ufffd red"
@@ -363,6 +367,38 @@ def test_the_token_is_not_seen(system, ada, token_file):
         assert token not in again.screen
         for process in psutil.process_iter(["cmdline"]):
             assert token not in " ".join(process.info["cmdline"] or [])
+
+
+def test_a_ctrl_c_too_late_for_one_reply_stops_no_other(system, monkeypatch):
+    token = begin(system.web.url)
+    lines = iter(["one", asks.words(20, delay=0.02), "/quit"])
+
+    class Watched(Connection):
+        """Presses Ctrl-C when the first reply is known to be whole, before the next prompt."""
+
+        pressed = False
+
+        def look(self):
+            view = super().look()
+            if not self.pressed and view.conversation.turns and not view.at_work:
+                self.pressed = True
+                os.kill(os.getpid(), signal.SIGINT)
+            return view
+
+    def opened(on_change):
+        connection = Watched(system.web.url, token, on_change)
+        connection.start()
+        return connection
+
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    monkeypatch.setattr(prompt, "silent_keyboard", nullcontext)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        prompt.Prompt(opened, opened).run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert history(system.web.url, token)[3]["msg"] == f"Bot: {asks.said(asks.words(20))}"
 
 
 def test_a_chat_is_idle_while_nobody_types(ada):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import threading
 import uuid
@@ -11,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.terminal import pipe
+from tests.processes import wait_until
+from tests.terminal import pipe, piping
 from web.terminal.errors import Failed
 from web.terminal.link import Link, LostError
 from web.terminal.session import TokenFile, begin, check_url, is_alive
@@ -122,6 +124,16 @@ def test_a_socket_follows_no_one_elsewhere():
     with moved as (url, asked), pytest.raises(LostError):
         Link(url, TOKEN)
     assert len(asked) == 1
+
+
+def test_an_interrupt_before_there_is_a_connection_ends_without_a_word():
+    with (
+        answering(200, json.dumps({"token": TOKEN}).encode()) as (url, asked),
+        piping(url, "hello") as chat,
+    ):
+        wait_until(lambda: [line for line, _ in asked if "/chat" in line])
+        chat.send_signal(signal.SIGINT)
+        assert (chat.wait(30), chat.stdout.read(), chat.stderr.read()) == (130, "", "")
 
 
 def test_what_a_server_says_in_an_error_is_no_command_to_the_terminal():
