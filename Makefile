@@ -56,6 +56,9 @@ $(PYTHON):
 
 # Talks to a chat that runs, by default the one of `make run`; a pipe is said as one message:
 #   make chat ARGS="--name Ada --url http://127.0.0.1:3500"
+# Installing leaves the pipe and the output to the chat. A second Ctrl-C would end make and leave
+# the chat without its terminal, so that the chat has a job of its own, which nobody could resume.
 .PHONY: chat
-chat: $(VENV)/local
-	@exec $(PYTHON) -m flask --app web chat $(ARGS)
+chat:
+	@$(MAKE) --silent $(VENV)/local </dev/null >&2
+	@! test -t 0 || { trap '' TSTP; set -m; }; $(PYTHON) -m flask --app web chat $(ARGS)

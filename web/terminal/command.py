@@ -29,11 +29,12 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
     # Imported here, since the web process, which carries this command, has no use for them.
     from web.terminal.connection import Connection
     from web.terminal.errors import Failed
-    from web.terminal.pipe import ask_once, read_message
+    from web.terminal.pipe import INTERRUPTED, ask_once, read_message
     from web.terminal.prompt import Prompt
     from web.terminal.session import TokenFile, begin, check_url, is_alive
+    from web.terminal.transcript import clean
 
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
@@ -64,7 +65,9 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
         else:
             sys.exit(ask_once(open_first, read_message()))
     except Failed as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(clean(str(error))) from None
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _login() -> str:

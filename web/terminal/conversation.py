@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chat.errors import words
+
 
 class GapError(Exception):
     """Frames were missed; only a new history helps."""
@@ -19,7 +21,7 @@ class Reply:
     msg: str = ""
     n: int = 0  # the deltas that `msg` holds while it streams
     status: str = "streaming"
-    error: str = ""  # of one that failed, the words for a person or, from a history, the code
+    error: str = ""  # of one that failed, the words for a person
     timestamp: str = ""
 
     @property
@@ -119,7 +121,7 @@ def _put(conversation: Conversation, messages: Iterable[Mapping[str, Any]]) -> C
                 message["msg"],
                 message.get("n", 0),
                 message["status"],
-                message.get("error", ""),
+                words(message["error"]) if "error" in message else "",
                 message["timestamp"],
             )
             conversation = conversation._with(message["reply_to"], reply=reply)

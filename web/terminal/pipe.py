@@ -11,10 +11,12 @@ from queue import Empty, SimpleQueue
 
 import click
 
-from web.terminal.connection import LARGEST_FRAME, Connection, View
+from web.terminal.connection import Connection
 from web.terminal.conversation import Reply
 from web.terminal.errors import Failed
+from web.terminal.link import LARGEST_FRAME
 from web.terminal.transcript import clean
+from web.terminal.view import View
 
 GIVE_UP = 60.0  # seconds without a connection; nobody may be there to end it
 _LOOK_EVERY = 1.0  # seconds
@@ -51,7 +53,7 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
             woken.put(False)
 
     connection = open_connection(changed)
-    before = signal.signal(signal.SIGINT, lambda *_: woken.put(True))
+    signal.signal(signal.SIGINT, lambda *_: woken.put(True))
     stopped = False
     printer = _Printer()
     try:
@@ -64,12 +66,11 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
                 break
             with suppress(Empty):
                 if woken.get(timeout=_LOOK_EVERY):
-                    if stopped:
+                    if stopped or not connection.look().known:
                         return INTERRUPTED
                     stopped = True
                     connection.stop()
     finally:
-        signal.signal(signal.SIGINT, before)
         connection.close()
     if reply.status == "failed":
         raise Failed(reply.error)
@@ -88,9 +89,8 @@ def _reply_so_far(view: View, message_id: str) -> Reply | None:
     reply = turn.reply if turn else None
     if reply and reply.finished:
         return reply
-    refused = dict(view.refused)
-    if message_id in refused:
-        raise Failed(refused[message_id])
+    if message_id in view.refused:
+        raise Failed(view.refused[message_id])
     if view.state == "ended":
         raise Failed(view.why)
     if view.away_since and time.monotonic() - view.away_since > GIVE_UP:

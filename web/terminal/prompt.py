@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
+import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NoReturn
 
 import click
 
 from web.terminal.connection import Connection
 from web.terminal.errors import Failed
 from web.terminal.export import export
+from web.terminal.keyboard import line_editor, silent_keyboard
 from web.terminal.transcript import Transcript, clean, note
 
 HELP = """\
@@ -25,6 +29,8 @@ HELP = """\
 Ctrl-C stops a reply. Begin a message with // to say something that begins with a slash."""
 WELCOME = "Ctrl-C stops a reply, a second one leaves; /help lists the commands."
 WARNING = "A model may say anything, and not all of it is true."
+
+_AGAIN = note("Ctrl-C again leaves.")
 
 Open = Callable[[Callable[[], None]], Connection]
 
@@ -46,22 +52,23 @@ class Prompt:
         self._warned = False  # the next Ctrl-C leaves
         self._woken: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
         self._transcript = Transcript()
-        self._readline = _line_editor()
+        self._readline = line_editor()
+        self._plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self._connection = open_first(self._changed)
 
     def run(self) -> None:
         """Chat until the person leaves."""
-        before = signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGTERM, _end)
         try:
             self._follow()
             self._print(note(WELCOME) + note(WARNING))
             while True:
                 self._heed(self._ask())
                 self._follow()
-        except _Leave:
+        except (_Leave, KeyboardInterrupt):
             pass
         finally:
-            signal.signal(signal.SIGINT, before)
             self._connection.close()
 
     def _heed(self, line: str) -> None:
@@ -90,9 +97,6 @@ class Prompt:
             self._print(note(str(error)))
 
     def _say(self, text: str) -> None:
-        view = self._connection.look()
-        if view.state == "ended":
-            raise Failed(f"{view.why} /new begins another.")
         with self._lock:  # so that nobody prints it before it is known as typed
             self._transcript.typed(self._connection.say(text))
 
@@ -105,7 +109,7 @@ class Prompt:
 
     def _follow(self) -> None:
         """Print what comes until all is answered."""
-        with _silent_keyboard():
+        with silent_keyboard():
             while True:
                 with self._lock:
                     view = self._connection.look()
@@ -116,26 +120,31 @@ class Prompt:
                     if self._warned or not view.known:
                         raise _Leave
                     self._warned = True
+                    if view.state == "lost":  # nothing can be stopped for now
+                        self._print(_AGAIN)
                     self._connection.stop()
 
     def _ask(self) -> str:
         """Return the person's next line."""
         while True:
-            name = clean(self._connection.look().conversation.name) or "You"
-            try:
+            with self._lock:
+                self._woken = SimpleQueue()  # a Ctrl-C too late for one reply stops no other
+                self._print(self._transcript.news(self._connection.look(), whole=True))
                 self._at_prompt = True
-                line = input(f"{name}: ")
+            try:
+                line = input(self._asked)
                 self._at_prompt = False
             except EOFError:
                 click.echo()
                 raise _Leave from None
             except KeyboardInterrupt:
+                self._at_prompt = False
                 typed = self._readline()
                 click.echo()
                 if self._warned and not typed:
                     raise _Leave from None
                 self._warned = True
-                self._print(note("Ctrl-C again leaves."))
+                self._print(_AGAIN)
             else:
                 self._warned = False
                 return line
@@ -151,42 +160,28 @@ class Prompt:
         """Have news printed: above the prompt if the person is there, else by `_follow`."""
         with self._lock:
             if self._at_prompt:
-                view = self._connection.look()
-                news = self._transcript.news(view, whole=True)
+                news = self._transcript.news(self._connection.look(), whole=True)
                 if news:
-                    name = clean(view.conversation.name) or "You"
-                    self._print(f"\r\033[K{news}{name}: {self._readline()}")
+                    line = self._asked + self._readline()
+                    one_row = "\n" not in line and _width(line) < shutil.get_terminal_size().columns
+                    above = "\r\033[K" if one_row and not self._plain else "\n"
+                    self._print(above + news + line)
             elif self._woken.empty():
                 self._woken.put(False)
 
+    @property
+    def _asked(self) -> str:
+        return f"{clean(self._connection.look().conversation.name) or 'You'}: "
+
     def _print(self, text: str) -> None:
         if text:
-            click.echo(text, nl=False)
+            click.echo(text, nl=False, color=False if self._plain else None)
 
 
-def _line_editor() -> Callable[[], str]:
-    """Give `input` line editing where the platform has it; return what reads the line so far."""
-    try:
-        import readline  # here, since importing it has an effect
-    except ImportError:
-        return str
-    return readline.get_line_buffer
+def _end(number: int, _: object) -> NoReturn:
+    """Leave as `kill` would have it, but with the terminal in order."""
+    sys.exit(128 + number)
 
 
-@contextlib.contextmanager
-def _silent_keyboard() -> Iterator[None]:
-    """Keep what is typed out of the reply; it stands at the prompt afterwards."""
-    try:
-        import termios
-    except ImportError:  # Windows
-        yield
-        return
-    keyboard = sys.stdin.fileno()
-    before = termios.tcgetattr(keyboard)
-    silent = [*before]
-    silent[3] &= ~termios.ECHO
-    termios.tcsetattr(keyboard, termios.TCSADRAIN, silent)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in text)

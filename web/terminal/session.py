@@ -75,7 +75,7 @@ def _ask(method: str, url: str, path: str, **options: Any) -> requests.Response:
         raise Failed(f"The chat at {url} cannot be trusted: {error}.") from None
     except requests.Timeout:
         raise Failed(f"The chat at {url} does not answer.") from None
-    except requests.RequestException:
+    except (requests.RequestException, ValueError):  # some addresses fail only when they are used
         raise Failed(f"Nothing answers at {url}. Is the chat running, and is it there?") from None
     if answer.is_redirect:
         raise Failed(f"The chat has moved to {answer.headers['Location']}; give that address.")

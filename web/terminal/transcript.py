@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from web.terminal.connection import View
 from web.terminal.conversation import Reply, Turn
+from web.terminal.view import View
 
 _WAITS = {
     "busy": "The model is busy; the reply will come.",
@@ -104,8 +104,9 @@ class Transcript:
         return ""
 
     def _hints(self, view: View) -> str:
-        text = "".join(note(said) for key, said in view.refused if (key, said) not in self._told)
-        self._told = set(view.refused)
+        refused = view.refused.items()
+        text = "".join(note(said) for key, said in refused if (key, said) not in self._told)
+        self._told = set(refused)
         before, self._hint = self._hint, self._hint_now(view)
         if self._hint and self._hint != before:
             text += note(self._hint)

@@ -1,0 +1,157 @@
+"""The chat in the terminal comes through what becomes of web, worker and Redis."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests import asks
+from tests.clients import history
+from tests.terminal import person, piping
+
+LOST = "The connection is lost; trying again."
+BACK = "Connected again."
+BEGUN = "echo: please w0"  # what a reply that is held before token 3 has said
+
+
+@pytest.fixture
+def token_file(tmp_path):
+    return tmp_path / "token"
+
+
+@pytest.fixture
+def ada(system, token_file):
+    with person(system.web.url, "--token-file", str(token_file)) as ada:
+        ada.is_asked()
+        yield ada
+
+
+def reply_on(screen):
+    """Return the one reply on a screen, put together over the notes between its parts."""
+    return "".join(re.findall("(?:Bot: |Bot, going on: )(.*?)\r\n", screen))
+
+
+def said_there(system, token_file):
+    return [message["msg"] for message in history(system.web.url, token_file.read_text().strip())]
+
+
+def test_a_web_process_is_killed_in_mid_reply_and_no_word_is_missed_or_said_twice(system, ada):
+    with asks.held(system, at=3) as hold:
+        ada.types(hold.ask)
+        ada.sees(BEGUN)
+        system.web.kill()
+        ada.sees(LOST)
+        hold.release()
+        system.web.start()
+        ada.sees(BACK)
+        ada.sees("w11")
+        ada.is_asked()
+    assert reply_on(ada.screen) == hold.text
+
+
+def test_a_worker_is_killed_in_mid_reply_and_another_goes_on(system, ada):
+    with asks.held(system, at=3) as hold:
+        ada.types(hold.ask)
+        ada.sees(BEGUN)
+        hold.wait()
+        next(worker for worker in system.workers if hold.asked_by(worker)).kill()
+        hold.release()
+        ada.sees("w11")
+        ada.is_asked()
+    assert f"Bot: {hold.text}\r\n" in ada.screen
+
+
+def test_what_is_typed_while_the_connection_is_lost_is_kept_and_sent_in_turn(
+    system, ada, token_file
+):
+    system.web.kill()
+    ada.sees(LOST)
+    ada.types("first")
+    ada.sees("Your message is kept, and sent once the connection is back.")
+    ada.types("second")
+    system.web.start()
+    ada.sees("echo: first")
+    ada.sees("echo: second")
+    ada.is_asked()
+    assert said_there(system, token_file) == [
+        "Human: first",
+        "Bot: echo: first",
+        "Human: second",
+        "Bot: echo: second",
+    ]
+
+
+def test_ctrl_c_takes_back_what_is_not_sent_yet(system, ada, token_file):
+    system.web.kill()
+    ada.sees(LOST)
+    ada.types("no, rather not")
+    ada.sees("Your message is kept, and sent once the connection is back.")
+    ada.presses("c")
+    ada.sees("Your message was not sent.")
+    ada.is_asked()
+    system.web.start()
+    ada.sees(BACK)
+    ada.types("hello")
+    ada.sees("echo: hello")
+    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+
+
+def test_a_stop_that_cannot_be_sent_yet_is_sent_later(system, ada, token_file):
+    with asks.held(system, at=3) as hold:
+        ada.types(hold.ask)
+        ada.sees(BEGUN)
+        system.web.kill()
+        ada.sees(LOST)
+        ada.presses("c")
+        system.web.start()
+        ada.sees(BACK)
+        ada.sees("Stopped.")
+        ada.is_asked()
+    assert said_there(system, token_file)[1] == f"Bot: {BEGUN}"
+
+
+def test_a_second_ctrl_c_leaves_though_nothing_can_be_stopped(system, ada):
+    with asks.held(system, at=3) as hold:
+        ada.types(hold.ask)
+        ada.sees(BEGUN)
+        system.web.kill()
+        ada.sees(LOST)
+        ada.presses("c")
+        ada.sees("Ctrl-C again leaves.")
+        ada.presses("c")
+        assert ada.sees_end() == 0
+        assert ada.echoes
+
+
+def test_a_new_chat_where_nothing_answers_is_told_and_the_old_one_stays(system, ada, token_file):
+    system.web.kill()
+    ada.sees(LOST)
+    ada.types("/new")
+    ada.sees("Nothing answers at")
+    ada.is_asked()
+    system.web.start()
+    ada.sees(BACK)
+    ada.types("hello")
+    ada.sees("echo: hello")
+    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+
+
+def test_a_message_that_redis_cannot_take_is_sent_again_until_it_can(system, ada, token_file):
+    system.redis.kill()
+    ada.types("hello")
+    ada.sees("hello")
+    system.redis.start()
+    ada.sees("echo: hello")
+    ada.is_asked()
+    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+
+
+def test_a_pipe_prints_a_reply_whole_and_once_though_the_web_process_is_killed(system):
+    with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
+        begun = chat.stdout.read(len(BEGUN))
+        system.web.kill()
+        hold.release()
+        system.web.start()
+        assert begun + chat.stdout.read() == hold.text + "\n"
+        assert (chat.wait(), chat.stderr.read()) == (0, "")

@@ -1,0 +1,38 @@
+"""The keyboard: it edits a line at the prompt, and is silent while a reply comes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+
+def line_editor() -> Callable[[], str]:
+    """Give `input` line editing where the platform has it; return what reads the line so far."""
+    try:
+        import readline  # here, since importing it has an effect
+    except ImportError:
+        return str
+    if os.environ.get("TERM") != "dumb":
+        readline.parse_and_bind("set enable-bracketed-paste on")  # pasted lines are one message
+    return readline.get_line_buffer
+
+
+@contextlib.contextmanager
+def silent_keyboard() -> Iterator[None]:
+    """Keep what is typed out of the reply; it stands at the prompt afterwards."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
+    keyboard = sys.stdin.fileno()
+    before = termios.tcgetattr(keyboard)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(keyboard, termios.TCSADRAIN, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
