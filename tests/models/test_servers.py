@@ -8,12 +8,14 @@ import logging
 import socket
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from chat.errors import ModelRefused, ModelTimeout, ModelUnavailable
 from chat.settings import load_settings
-from tasks.models import Call, Cancelled, Model, model_for
+from tasks.models import Call, Cancelled, Model, Wait, model_for
 from tasks.models import http as asking
 from tasks.prompt import Line
 from tests.models.conftest import PATHS, Answer
@@ -75,6 +77,32 @@ def test_an_answer_that_is_compressed_all_the_same_is_read(chunked):
 
 
 @pytest.mark.parametrize(
+    ("protocol", "body"),
+    [
+        ("completions", {"choices": [{"text": None}]}),
+        ("chat", {"choices": [{"message": {"content": None}}]}),
+        ("hugging face", [{"generated_text": None}]),
+    ],
+)
+def test_no_text_is_no_answer(protocol, body):
+    with raw(http(body)) as server, pytest.raises(ModelRefused):
+        Answer(model_at(server, protocol), "hello")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "event"),
+    [
+        ("completions", {"choices": [{"text": 7}]}),
+        ("chat", {"choices": [{"delta": {"content": ["a"]}}]}),
+        ("hugging face", {"token": {"text": None}}),
+    ],
+)
+def test_an_event_without_text_is_not_of_the_protocol(protocol, event):
+    with raw(stream(event)) as server, pytest.raises(ModelRefused, match="not of the protocol"):
+        Answer(model_at(server, protocol), "hello")
+
+
+@pytest.mark.parametrize(
     "begin",
     [
         stream() + b"data: ",
@@ -113,6 +141,103 @@ def test_a_redirect_is_not_followed_since_the_key_would_go_along():
         with raw(away) as server, pytest.raises(ModelRefused, match="HTTP 307"):
             Answer(model_at(server, HUGGINGFACE_INFERENCE_TOKEN="key"), "hello")
         assert not elsewhere.asked
+
+
+# errors in mid-stream
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": {"message": "out of memory"}},
+        {"error": "out of memory"},
+        {"object": "error", "message": "out of memory", "code": 500},
+    ],
+)
+@pytest.mark.parametrize("protocol", ["completions", "chat"])
+def test_each_way_to_tell_an_error_in_mid_stream_is_known(protocol, error):
+    with raw(stream(error)) as server:
+        with pytest.raises(ModelUnavailable, match="out of memory"):
+            Answer(model_at(server, protocol), "hello")
+        assert len(server.asked) == 4
+
+
+def test_a_context_that_ends_in_mid_stream_is_asked_again_with_half():
+    error = {"error": "index 2048 is out of bounds for dimension 0 with size 2048"}
+    with raw(stream(error), DONE) as server:
+        assert Answer(model_at(server), "x" * 9000).text == WHOLE
+        first, second = (len(server.body(number)["prompt"]) for number in range(2))
+    assert second < 0.6 * first
+
+
+def test_what_was_held_back_before_that_is_not_said_twice():
+    error = {"error": "index 2048 is out of bounds for dimension 0 with size 2048"}
+    rest = stream(text(" answer", "stop"))
+    with raw(stream(text("a whole"), text(" "), error), rest) as server:
+        assert Answer(model_at(server), "hello").text == WHOLE
+
+
+def test_a_body_that_is_too_large_is_asked_again_with_half():
+    with raw(http(b"<html>", "413 Request Entity Too Large"), DONE) as server:
+        assert Answer(model_at(server), "x" * 9000).text == WHOLE
+        assert len(server.asked) == 2
+
+
+# tries
+
+
+def test_a_failed_generation_is_tried_again():
+    failed = {"error": "Request failed during generation", "error_type": "generation"}
+    with raw(http(failed, "424 Failed Dependency"), http([{"generated_text": WHOLE}])) as server:
+        assert Answer(model_at(server, "hugging face"), "hello").text == WHOLE
+
+
+def test_replies_that_begin_anew_and_break_again_are_bounded():
+    """They differ each time, as a model's do, and get no further."""
+    answers = [
+        stream({"choices": [{"delta": {"content": f"try {number}"}}]}) for number in range(9)
+    ]
+    with raw(*answers) as server:
+        with pytest.raises(ModelUnavailable):
+            Answer(model_at(server, "chat"), "hello")
+        assert len(server.asked) == 4
+
+
+def test_the_time_that_a_model_loads_takes_no_tries():
+    loading = http({"error": "loading", "estimated_time": 0.1}, "503 Unavailable")
+    broken = http({"error": "broken"}, "500 Error")
+    with raw(*[loading] * 4, broken, DONE) as server:
+        assert Answer(model_at(server), "hello").text == WHOLE
+
+
+def first_wait(server: Raw, within: float) -> Wait:
+    """Return what is told of the first wait; it is not waited for."""
+    call = Call(time.monotonic() + within)
+    wait = next(model_at(server).answer([Line("human", "hello")], "", call))
+    assert isinstance(wait, Wait)
+    return wait
+
+
+def busy(retry_after: str) -> bytes:
+    return http({"error": "busy"}, "429 Too Many", **{"Retry-After": retry_after})
+
+
+def test_a_busy_server_is_not_asked_before_its_time():
+    with raw(busy("30")) as server:
+        assert first_wait(server, within=60) == Wait("busy", 30)
+
+
+def test_a_busy_server_may_name_a_date():
+    then = datetime.now(UTC) + timedelta(seconds=30)
+    with raw(busy(format_datetime(then, usegmt=True))) as server:
+        assert 25 < first_wait(server, within=60).retry_after <= 30
+
+
+def test_a_busy_server_that_wants_more_time_than_there_is_is_given_up_at_once():
+    with raw(busy("30")) as server:
+        with pytest.raises(ModelUnavailable):
+            Answer(model_at(server), "hello", within=5)
+        assert len(server.asked) == 1
 
 
 # cancels, and the deadline
