@@ -26,6 +26,7 @@ CONNECT_WITHIN = 5.0  # seconds
 MOST_BYTES = 16 * 2**20  # in the body of an answer
 _CHUNK = 65536
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+# How servers say that a prompt has too many tokens: there is no code for it.
 _LENGTH_WORDS = ("context", "too long", "token", "truncat", "length")
 _PASSING = {408, 409, 424, 425}  # of the 4xx these may pass; 429 has its own
 
@@ -47,7 +48,7 @@ class PromptTooLong(ModelRefused):
     """The prompt has more tokens than the model takes."""
 
 
-class _Bearer(requests.auth.AuthBase):
+class Bearer(requests.auth.AuthBase):
     """A given token or none, but never one from a ``.netrc`` file."""
 
     def __init__(self, token: str | None) -> None:
@@ -146,7 +147,7 @@ def post(url: str, token: str | None, body: dict[str, Any], call: Call) -> Itera
             with session.post(
                 url,
                 json=body,
-                auth=_Bearer(token),
+                auth=Bearer(token),
                 headers={
                     "Accept": "text/event-stream, application/json",
                     "Accept-Encoding": "identity",
@@ -251,14 +252,10 @@ def _refusal(response: requests.Response, body: Any) -> Exception:
         return NotReady(cause, retry_after=retry_after, busy=True)
     if status >= 500 or status in _PASSING:
         return NotReady(cause, retry_after=retry_after)
-    if status == 413 or (status in (400, 422) and is_about_length(said)):
+    about_length = any(word in said.lower() for word in _LENGTH_WORDS)
+    if status == 413 or (status in (400, 422) and about_length):
         return PromptTooLong(cause)
     return ModelRefused(cause)
-
-
-def is_about_length(said: str) -> bool:
-    """Tell whether a server's words are about too many tokens: there is no code for it."""
-    return any(word in said.lower() for word in _LENGTH_WORDS)
 
 
 def _said(fields: dict[str, Any]) -> str:

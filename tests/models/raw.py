@@ -95,12 +95,12 @@ def _request(client: socket.socket) -> bytes:
     while b"\r\n\r\n" not in data:
         data += _some(client)
     top, _, body = data.partition(b"\r\n\r\n")
-    length = next(
+    lengths = [
         int(line.split(b":")[1])
         for line in top.split(b"\r\n")
         if line.lower().startswith(b"content-length:")
-    )
-    while len(body) < length:
+    ]
+    while len(body) < sum(lengths):
         body += _some(client)
     return top + b"\r\n\r\n" + body
 
