@@ -265,7 +265,8 @@ def _said(fields: dict[str, Any]) -> str:
         if isinstance(said, dict):
             said = said.get("message")
         if isinstance(said, list):
-            said = "; ".join(f"{item['loc']}: {item['msg']}" for item in said)
+            items = [item for item in said if isinstance(item, dict)]
+            said = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in items)
         if said:
             return str(said).partition("'input'")[0][:200]
     return ""

@@ -62,6 +62,12 @@ def test_a_prompt_that_a_refusal_repeats_stays_out_of_the_log(wrapped, caplog):
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize("body", [["a"], {"detail": ["a", None, {}]}, {"error": {"message": 7}}])
+def test_a_refusal_in_strange_words_is_a_refusal(body):
+    with raw(http(body, "400 Bad")) as server, pytest.raises(ModelRefused, match="HTTP 400"):
+        Answer(model_at(server), "hello")
+
+
 # bodies
 
 
