@@ -131,7 +131,7 @@ def test_make_run_talks_to_it(env, tmp_path):
 
 
 def test_a_prompt_that_is_too_long_after_all_is_asked_again_with_half(env):
-    code, output, error = ask("Hello " * 2000, MODEL_CONTEXT="3400", MAX_NEW_TOKENS="20", **env)
+    code, output, error = ask("the " * 3000, MODEL_CONTEXT="4000", MAX_NEW_TOKENS="20", **env)
     assert code == 0, error
     assert output.strip()
 
