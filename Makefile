@@ -5,8 +5,9 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 CLIENT := web/client
+GPTJ := .venv-gptj
 
-.PHONY: run test chaos lint clean chromium client-test
+.PHONY: run test chaos lint clean chromium client-test gptj test-gptj
 
 run: $(VENV)/local
 	@$(PYTHON) -m local
@@ -18,6 +19,14 @@ test: lint chromium $(if $(wildcard $(CLIENT)/package.json),client-test)
 chaos: $(VENV)/test
 	$(PYTHON) -m tests.chaos --seconds $(or $(LENGTH),60) --seed $(or $(SEED),0)
 
+# Serves GPT-J, which `make run` can then talk to; with TINY=1 a tiny one, which talks gibberish.
+gptj: $(GPTJ)/installed
+	@exec $(GPTJ)/bin/python -m local.gptj $(if $(TINY),--tiny)
+
+# Not part of `make test`, since what serves GPT-J is large.
+test-gptj: $(GPTJ)/installed $(VENV)/test
+	$(PYTHON) -m pytest --timeout=120 tests/gptj
+
 lint: $(VENV)/test
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
@@ -25,7 +34,7 @@ lint: $(VENV)/test
 
 # The chats in .data stay.
 clean:
-	rm -rf $(VENV) $(CLIENT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GPTJ) $(CLIENT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The browser tests drive the system's own.
 chromium:
@@ -49,6 +58,12 @@ $(VENV)/local: requirements.txt requirements-local.txt local/weights.txt | $(PYT
 
 $(VENV)/test: $(VENV)/local requirements-test.txt
 	$(PIP) -r requirements-test.txt
+	@touch $@
+
+$(GPTJ)/installed: requirements.txt requirements-gptj.txt
+	@echo "Installing what serves GPT-J (once, over 1 GB; several on a machine with a GPU) ..."
+	@test -d $(GPTJ) || sh local/venv.sh $(GPTJ)
+	$(GPTJ)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-gptj.txt
 	@touch $@
 
 $(PYTHON):

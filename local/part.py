@@ -25,6 +25,7 @@ class Part:
     folder: Path
     is_ready: Callable[[], bool]  # asked again and again while it starts; answers within 2 s
     stop_within: float  # seconds from SIGTERM until it is killed
+    start_within: float = 60.0  # seconds until it is ready
 
 
 class Run:

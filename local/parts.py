@@ -7,14 +7,13 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import requests
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from chat.settings import load_settings
 from local import model, redis
 from local.part import Part
-from local.port import LOOPBACK, free_port, port_from, require_free
+from local.port import LOOPBACK, answers, free_port, port_from, require_free
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -83,7 +82,7 @@ class Plan:
         away = self._env.get("no_proxy") or self._env.get("NO_PROXY")
         self._env["no_proxy"] = f"{away},{LOOPBACK}" if away else LOOPBACK
         return self._part(
-            "model", model.command(port), lambda: _answers(f"{address}/health"), stop_within=5
+            "model", model.command(port), lambda: answers(f"{address}/health"), stop_within=5
         )
 
     def _flower(self, port: int) -> Part:
@@ -91,7 +90,7 @@ class Plan:
         return self._part(
             "flower",
             _module(*arguments),
-            lambda: _answers(f"http://{LOOPBACK}:{port}/healthcheck"),
+            lambda: answers(f"http://{LOOPBACK}:{port}/healthcheck"),
             stop_within=2,  # it keeps nothing, and may wait for workers that have gone
         )
 
@@ -110,7 +109,7 @@ class Plan:
         return self._part(
             "web",
             _module("gunicorn", "--bind", f"{LOOPBACK}:{port}"),
-            lambda: _answers(f"http://{LOOPBACK}:{port}/test"),
+            lambda: answers(f"http://{LOOPBACK}:{port}/test"),
             stop_within=20,
         )
 
@@ -129,15 +128,6 @@ class Plan:
 
 def _module(*arguments: str) -> list[str]:
     return [sys.executable, "-m", *arguments]
-
-
-def _answers(url: str) -> bool:
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy on the way to ourselves
-        try:
-            return session.get(url, timeout=1.0).ok
-        except requests.RequestException:
-            return False
 
 
 def _takes_work(asking: Celery, node: str) -> bool:

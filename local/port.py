@@ -1,9 +1,11 @@
-"""Ports on loopback."""
+"""Ports on loopback, and what listens there."""
 
 from __future__ import annotations
 
 import errno
 import socket
+
+import requests
 
 from local.errors import CannotStart
 
@@ -43,6 +45,16 @@ def free_port(preferred: int = 0) -> int:
         return _listen_once(preferred)
     except OSError:
         return _listen_once(0)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server of ours serves ``url``."""
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy on the way to ourselves
+        try:
+            return session.get(url, timeout=1.0).ok
+        except requests.RequestException:
+            return False
 
 
 def _listen_once(port: int) -> int:

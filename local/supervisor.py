@@ -13,7 +13,6 @@ from local.errors import CannotStart
 from local.guard import Guard
 from local.part import Part, Run
 
-START_WITHIN = 60.0  # seconds until a part is ready
 LOOK_EVERY = 0.05  # seconds, while parts start
 # A part that ends again and again is started less and less often.
 FIRST_DELAY = 0.5  # seconds
@@ -79,7 +78,6 @@ class Supervisor:
     def _start_stage(self, stage: Sequence[Part]) -> None:
         for part in stage:
             self._start(part)
-        deadline = time.monotonic() + START_WITHIN
         waiting = list(stage)
         while waiting:
             ended = self._next(LOOK_EVERY)
@@ -88,9 +86,12 @@ class Supervisor:
                 raise CannotStart(
                     f"{name} ended ({ended.end}) before it was ready: see its lines above."
                 )
-            if time.monotonic() > deadline:
-                names = " and ".join(part.name for part in waiting)
-                raise CannotStart(f"{names} took more than {START_WITHIN:.0f} s to be ready.")
+            now = time.monotonic()
+            for part in waiting:
+                if now > self._started[part.name] + part.start_within:
+                    raise CannotStart(
+                        f"{part.name} took more than {part.start_within:g} s to be ready."
+                    )
             waiting = [part for part in waiting if not part.is_ready()]
 
     def _keep_running(self) -> None:

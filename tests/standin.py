@@ -206,9 +206,15 @@ class _Handler(BaseHTTPRequestHandler):
         deadline = time.monotonic() + PATIENCE
         while not hold.released.wait(0.02) and time.monotonic() < deadline:
             readable, _w, _x = select.select([self.connection], [], [], 0)
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            if readable and self._is_closed():
                 hold.closed.set()
                 raise BrokenPipeError
+
+    def _is_closed(self) -> bool:
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except ConnectionResetError:  # it had not read all
+            return True
 
     # HTTP
 

@@ -25,6 +25,7 @@ class Call:
         self._deadline = deadline
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self._line: socket.socket | None = None
         self._socket: socket.socket | None = None
 
     def cancel(self) -> None:
@@ -33,12 +34,22 @@ class Call:
             self._cancelled.set()
             self._shut_down()
 
-    def attach(self, connection: socket.socket) -> None:
-        """Have this connection closed by `cancel`."""
+    def hold(self, line: socket.socket) -> None:
+        """Have this connection closed by `cancel`, though it be not yet made, or put under TLS."""
         with self._lock:
-            self._socket = connection
+            self._let_go()
+            self._line = line.dup()
             if self._cancelled.is_set():
                 self._shut_down()
+
+    def let_go(self) -> None:
+        """Forget the connection; it is closed when its owner closes it."""
+        with self._lock:
+            self._let_go()
+
+    def attach(self, connection: socket.socket) -> None:
+        """Have the reads of this connection, as it is read from, end by `limit`."""
+        self._socket = connection
 
     def left(self) -> float:
         """Return the seconds until the deadline.
@@ -58,7 +69,8 @@ class Call:
         """Let the connection's next read wait until the deadline; raises as `left`."""
         left = self.left()
         if self._socket:
-            self._socket.settimeout(left)
+            with suppress(OSError):  # it is closed as soon as all has come
+                self._socket.settimeout(left)
 
     def sleep(self, seconds: float) -> None:
         """Wait, until the deadline at most; raises as `left`."""
@@ -66,6 +78,11 @@ class Call:
         self.left()
 
     def _shut_down(self) -> None:
-        if self._socket:
+        if self._line:
             with suppress(OSError):  # it has ended already
-                self._socket.shutdown(socket.SHUT_RDWR)
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def _let_go(self) -> None:
+        if self._line:
+            self._line.close()
+        self._line = self._socket = None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,16 +16,19 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
-from chat.errors import ModelRefused, ModelTimeout
+from chat.errors import ModelRefused
 from tasks.models.call import Call
 
 CONNECT_WITHIN = 5.0  # seconds
+# What servers frame the longest replies with stays far below this.
+MOST_BYTES = 16 * 2**20  # in the body of an answer
 _CHUNK = 65536
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 # How servers say that a prompt has too many tokens: there is no code for it.
 _LENGTH_WORDS = ("context", "too long", "token", "truncat", "length")
-_PASSING = {408, 409, 425}  # of the 4xx these may pass; 429 has its own
+_PASSING = {408, 409, 424, 425}  # of the 4xx these may pass; 429 has its own
 
 
 class NotReady(Exception):
@@ -42,7 +48,7 @@ class PromptTooLong(ModelRefused):
     """The prompt has more tokens than the model takes."""
 
 
-class _Bearer(requests.auth.AuthBase):
+class Bearer(requests.auth.AuthBase):
     """A given token or none, but never one from a ``.netrc`` file."""
 
     def __init__(self, token: str | None) -> None:
@@ -55,33 +61,68 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class _CallAdapter(HTTPAdapter):
-    """Gives the connection that it opens to a call, which may then close it."""
+    """Has a call hold the connection that it opens, through a proxy or not."""
 
     def __init__(self, call: Call) -> None:
-        self._call = call
+        self._pools = _pools(call)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        call = self._call
-
-        class Http(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                call.attach(self.sock)
-
-        class Https(HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                call.attach(self.sock)
-
-        class HttpPool(HTTPConnectionPool):
-            ConnectionCls = Http
-
-        class HttpsPool(HTTPSConnectionPool):
-            ConnectionCls = Https
-
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools(call: Call) -> dict[str, type[HTTPConnectionPool]]:
+    class Http(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, call)
+
+        def connect(self) -> None:
+            super().connect()
+            call.attach(self.sock)
+
+    class Https(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, call)
+
+        def connect(self) -> None:
+            super().connect()
+            call.attach(self.sock)
+
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = Http
+
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = Https
+
+    return {"http": HttpPool, "https": HttpsPool}
+
+
+def _connect(connection: HTTPConnection, call: Call) -> socket.socket:
+    """Connect as `socket.create_connection` does, but let a call hold the socket before that."""
+    failure = OSError("the host has no address")
+    host = connection._dns_host
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, connection.port, type=socket.SOCK_STREAM
+    ):
+        patience = min(CONNECT_WITHIN, call.left())
+        line = socket.socket(family, kind, protocol)
+        try:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            line.settimeout(patience)
+            call.hold(line)
+            line.connect(address)
+        except OSError as error:
+            line.close()
+            failure = error
+        else:
+            return line
+    raise NewConnectionError(connection, "no connection") from failure
 
 
 def place(url: str) -> str:
@@ -99,24 +140,27 @@ def post(url: str, token: str | None, body: dict[str, Any], call: Call) -> Itera
         ModelRefused, PromptTooLong: It will not.
         ModelTimeout, Cancelled: As `Call.left`.
     """
-    with requests.Session() as session, _ours(call):
-        session.mount("http://", _CallAdapter(call))
-        session.mount("https://", _CallAdapter(call))
-        response = session.post(
-            url,
-            json=body,
-            auth=_Bearer(token),
-            headers={
-                "Accept": "text/event-stream, application/json",
-                "Accept-Encoding": "identity",
-            },
-            timeout=(min(CONNECT_WITHIN, call.left()), call.left()),
-            stream=True,
-            allow_redirects=False,
-        )
-        if response.status_code != 200:
-            raise _refusal(response)
-        yield Response(response, call)
+    try:
+        with requests.Session() as session, _ours(call):
+            session.mount("http://", _CallAdapter(call))
+            session.mount("https://", _CallAdapter(call))
+            with session.post(
+                url,
+                json=body,
+                auth=Bearer(token),
+                headers={
+                    "Accept": "text/event-stream, application/json",
+                    "Accept-Encoding": "identity",
+                },
+                timeout=(min(CONNECT_WITHIN, call.left()), call.left()),
+                stream=True,
+                allow_redirects=False,  # the token is for this server alone
+            ) as response:
+                if response.status_code != 200:
+                    raise _refusal(response, Response(response, call).refusal())
+                yield Response(response, call)
+    finally:
+        call.let_go()
 
 
 @contextmanager
@@ -126,9 +170,17 @@ def _ours(call: Call) -> Iterator[None]:
         yield
     except _BROKEN as error:
         call.left()  # raises where that is why it broke
-        if isinstance(error, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-            raise ModelTimeout("no answer by the deadline") from error
-        raise NotReady(f"{type(error).__name__}: {error}") from error
+        raise NotReady(f"{type(error).__name__}: {_root(error)}") from error
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what the system said. What was made of it may quote the address, and a key in it."""
+    root, next_one = error, error.__cause__ or error.__context__
+    while next_one:
+        if isinstance(next_one, OSError) and not isinstance(next_one, requests.RequestException):
+            root = next_one
+        next_one = next_one.__cause__ or next_one.__context__
+    return root
 
 
 class Response:
@@ -153,18 +205,27 @@ class Response:
         raw = self._response.raw
         if raw.chunked:
             chunks = raw.stream(_CHUNK, decode_content=True)
-            while True:
-                self._call.limit()
-                try:
-                    yield next(chunks)
-                except StopIteration:
-                    return
+        else:
+            chunks = iter(lambda: raw.read1(_CHUNK, decode_content=True), b"")
+        room = MOST_BYTES
         while True:
             self._call.limit()
-            data = raw.read1(_CHUNK)
+            data = next(chunks, b"")
             if not data:
-                return
+                break
+            room -= len(data)
+            if room < 0:
+                raise ModelRefused(f"the answer has more than {MOST_BYTES} bytes")
             yield data
+        self._call.left()  # raises where the end was made by a cancel
+
+    def refusal(self) -> Any:
+        """Return the body of a refusal, None where it has none that can be read."""
+        try:
+            return self.json()
+        except (ModelRefused, *_BROKEN):
+            self._call.left()
+            return None
 
     def json(self) -> Any:
         """Return the body, whole.
@@ -178,40 +239,37 @@ class Response:
             raise ModelRefused("the answer is not JSON") from error
 
 
-def _refusal(response: requests.Response) -> Exception:
-    """Return what a status other than 200 means."""
+def _refusal(response: requests.Response, body: Any) -> Exception:
+    """Return what a status other than 200 means, with its body."""
     status = response.status_code
-    said = _error_of(response)
+    fields = body if isinstance(body, dict) else {}
+    said = _said(fields) or response.reason or "no reason given"
     cause = f"HTTP {status}: {said}"
-    retry_after = _seconds(response.headers.get("Retry-After"))
-    if status == 503 and (estimated := _seconds(_field(response, "estimated_time"))) is not None:
+    retry_after = _until(response.headers.get("Retry-After"))
+    if status == 503 and (estimated := _seconds(fields.get("estimated_time"))) is not None:
         return Loading(cause, retry_after=estimated)
     if status == 429:
         return NotReady(cause, retry_after=retry_after, busy=True)
     if status >= 500 or status in _PASSING:
         return NotReady(cause, retry_after=retry_after)
-    if status in (400, 413, 422) and any(word in said.lower() for word in _LENGTH_WORDS):
+    about_length = any(word in said.lower() for word in _LENGTH_WORDS)
+    if status == 413 or (status in (400, 422) and about_length):
         return PromptTooLong(cause)
     return ModelRefused(cause)
 
 
-def _field(response: requests.Response, name: str) -> Any:
-    try:
-        body = response.json()
-    except ValueError:
-        return None
-    return body.get(name) if isinstance(body, dict) else None
-
-
-def _error_of(response: requests.Response) -> str:
-    """Return what a server says of its refusal; not all of it, since some repeat the prompt."""
+def _said(fields: dict[str, Any]) -> str:
+    """Return what a server says of its refusal, without what it repeats of the prompt."""
     for name in ("error", "message", "detail"):
-        said = _field(response, name)
+        said = fields.get(name)
         if isinstance(said, dict):
             said = said.get("message")
+        if isinstance(said, list):
+            items = [item for item in said if isinstance(item, dict)]
+            said = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in items)
         if said:
-            return str(said)[:200]
-    return response.reason or "no reason given"
+            return str(said).partition("'input'")[0][:200]
+    return ""
 
 
 def _seconds(value: Any) -> float | None:
@@ -219,3 +277,12 @@ def _seconds(value: Any) -> float | None:
         return max(0.0, float(value))
     except (TypeError, ValueError):
         return None
+
+
+def _until(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After, which may be a date."""
+    seconds = _seconds(value)
+    if seconds is None and value:
+        with suppress(ValueError):
+            seconds = max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    return seconds

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chat.errors import ModelRefused
 from chat.settings import Settings
 from tasks.models.http import NotReady, PromptTooLong, Response
 from tasks.models.text import STOP
-from tasks.prompt import Line, completion
+from tasks.prompt import Line, completion, size
 
 
 class HuggingFace:
@@ -30,7 +29,7 @@ class HuggingFace:
             "max_new_tokens": settings.max_new_tokens,
             "return_full_text": False,
             "stop": [STOP],
-            "truncate": room,
+            "truncate": room + size(settings.system_prompt or ""),
             # A temperature of 0 is refused: greedy is what comes without one.
             "temperature": settings.model_temperature or None,
             "top_p": settings.model_top_p,
@@ -56,7 +55,4 @@ class HuggingFace:
     def whole(self, body: Any) -> str:
         """Return the text of an answer in one body: a list of one object, or the bare object."""
         answer = body[0] if isinstance(body, list) else body
-        text = answer["generated_text"]
-        if not isinstance(text, str):
-            raise ModelRefused("generated_text is no text")
-        return text
+        return answer["generated_text"] or ""

@@ -6,6 +6,7 @@ import json
 import logging
 import random
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any, NamedTuple, Protocol
 
 from chat.errors import ModelError, ModelRefused, ModelUnavailable
@@ -75,9 +76,19 @@ class Model:
             ModelUnavailable, ModelTimeout, ModelRefused: There is no whole reply.
             Cancelled: The call was called off.
         """
+        try:
+            yield from self._answer(lines, said, call)
+        except ModelError as error:
+            log.warning("no answer from %s: %s: %s", place(self._url), error.code, error)
+            raise
+
+    def _answer(
+        self, lines: Sequence[Line], said: str, call: Call
+    ) -> Iterator[str | Wait | Restart]:
         text, room, tries = Text(said), self._room, 0
         while True:
             begun = text.said
+            text = Text(begun)  # what was held back comes again
             try:
                 if begun and self._goes_on is False:
                     yield Restart()
@@ -88,23 +99,23 @@ class Model:
                 return
             except _CannotGoOn:
                 continue
-            except PromptTooLong as error:
+            except PromptTooLong:
                 if room < self._room:
-                    raise self._told(error) from error
+                    raise
                 room //= 2
             except NotReady as error:
-                # A stream that brought something before it broke has been a success so far.
-                tries = 1 if text.said != begun else tries + 1
-                if tries >= MOST_TRIES and not isinstance(error, Loading):
-                    raise self._told(ModelUnavailable(str(error))) from error
+                loads = isinstance(error, Loading)
+                # A stream that brought something before it broke has been a success so far,
+                # unless all of it is begun anew.
+                tries = 1 if text.said != begun and self._goes_on else tries + (not loads)
                 wait = _wait(error, tries)
+                too_late = error.retry_after is not None and wait > call.left()
+                if not loads and (tries >= MOST_TRIES or too_late):
+                    raise ModelUnavailable(str(error)) from error
                 log.info("the model is not ready: %s; again in %.1f s", error, wait)
-                if error.busy or isinstance(error, Loading):
+                if error.busy or loads:
                     yield Wait("busy" if error.busy else "model_unavailable", wait)
-                call.sleep(wait)
-                text = Text(text.said)  # what was held back comes again
-            except ModelError as error:
-                raise self._told(error) from error
+                call.sleep(wait * random.uniform(1.0, 1.1))  # others were told the same
 
     def _ask(self, lines: Sequence[Line], text: Text, room: int, call: Call) -> Iterator[str]:
         # What was said of the reply takes room too, or the model would have none to go on in.
@@ -131,30 +142,32 @@ class Model:
         """Give the pieces of a stream, or of the one body of a server that does not stream."""
         try:
             if not response.streams:
-                yield self._adapter.whole(response.json()).removeprefix(said)
+                yield _text(self._adapter.whole(response.json())).removeprefix(said)
                 return
             for data in events(response.chunks()):
                 if data == "[DONE]":
                     return
                 piece, last = self._adapter.piece(json.loads(data))
-                yield piece
+                yield _text(piece)
                 if last:
                     return
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise ModelRefused(f"the answer is not of the protocol: {error!r}") from error
         raise NotReady("the stream was cut")
 
-    def _told(self, error: ModelError) -> ModelError:
-        log.warning("no answer from %s: %s: %s", place(self._url), error.code, error)
-        return error
-
 
 class _CannotGoOn(Exception):
     """The server has begun another reply where it was asked to go on with one."""
 
 
+def _text(piece: Any) -> str:
+    if not isinstance(piece, str):
+        raise TypeError(f"{type(piece).__name__} instead of text")
+    return piece
+
+
 def _wait(error: NotReady, tries: int) -> float:
     """Return how long to wait before the next try, in seconds."""
     if error.retry_after is not None:
-        return min(max(error.retry_after, 0.1), MOST_WAIT)
+        return min(max(error.retry_after, 0.1), MOST_WAIT if isinstance(error, Loading) else inf)
     return float(min(BACK_OFF * 2 ** (tries - 1), MOST_BACK_OFF) * random.uniform(0.5, 1.0))

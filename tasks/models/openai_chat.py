@@ -35,4 +35,4 @@ class OpenAIChat:
 
     def whole(self, body: Any) -> str:
         """Return the text of an answer in one body."""
-        return str(choice_of(body)["message"]["content"])
+        return choice_of(body)["message"]["content"] or ""

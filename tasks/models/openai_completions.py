@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.settings import Settings
-from tasks.models.http import NotReady, Response
+from tasks.models.http import NotReady, PromptTooLong, Response
 from tasks.models.text import STOP
 from tasks.prompt import Line, completion
 
@@ -34,7 +34,7 @@ class OpenAICompletions:
 
     def whole(self, body: Any) -> str:
         """Return the text of an answer in one body."""
-        return str(choice_of(body)["text"])
+        return choice_of(body)["text"] or ""
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -54,11 +54,13 @@ def choice_of(event: Any) -> dict[str, Any]:
     """Return the one choice that was asked for; some events, of usage say, have none.
 
     Raises:
-        NotReady: It is an error in mid-stream.
+        NotReady, PromptTooLong: It is an error in mid-stream.
     """
-    if event.get("error"):
-        error = event["error"]
-        said = error.get("message") if isinstance(error, dict) else error
-        raise NotReady(f"in mid-stream: {str(said)[:200]}")
+    error = event if event.get("object") == "error" else event.get("error")
+    if error:
+        said = str(error.get("message") if isinstance(error, dict) else error)[:200]
+        # How transformers says that a prompt, or with it the reply, has outgrown the context.
+        kind = PromptTooLong if "out of bounds" in said or "out of range" in said else NotReady
+        raise kind(f"in mid-stream: {said}")
     choices: list[dict[str, Any]] = event["choices"]
     return choices[0] if choices else {}

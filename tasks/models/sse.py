@@ -27,12 +27,16 @@ def events(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
+    rest, searched = bytearray(), 0
     for chunk in chunks:
         rest += chunk
         # A carriage return at the end may be half of a line's end.
-        while (end := _LINE_END.search(rest)) and not (end[0] == b"\r" and end.end() == len(rest)):
-            yield rest[: end.start()]
-            rest = rest[end.end() :]
+        while (end := _LINE_END.search(rest, searched)) and not (
+            end[0] == b"\r" and end.end() == len(rest)
+        ):
+            yield bytes(rest[: end.start()])
+            del rest[: end.end()]
+            searched = 0
+        searched = max(len(rest) - 1, 0)  # a line without end is not searched again and again
     if rest:
-        yield rest.rstrip(b"\r")
+        yield bytes(rest.rstrip(b"\r"))

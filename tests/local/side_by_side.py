@@ -19,6 +19,7 @@ def part(folder: Path, stop_within: float, name: str, *manners: str) -> Part:
         folder=Path.cwd(),
         is_ready=(folder / f"{name}.starts").exists,
         stop_within=stop_within,
+        start_within=0.5 if "late" in manners else 60.0,
     )
 
 

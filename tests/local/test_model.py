@@ -16,6 +16,7 @@ import requests
 from local import model
 from local.errors import CannotStart
 from local.port import free_port
+from tests.models.test_shell import ask as shell
 from tests.processes import ROOT, wait_until
 
 
@@ -90,6 +91,24 @@ def test_more_chats_than_slots_are_all_answered(url):
 def test_each_slot_has_the_context_of_gpt_j(url):
     slots = requests.get(f"{url}/slots", timeout=5).json()
     assert [slot["n_ctx"] for slot in slots] == [2048] * model.SLOTS
+
+
+def test_a_shell_asks_it_by_any_name(url):
+    env = {
+        "MODEL_URL": f"{url}/v1/chat/completions",
+        "MODEL_NAME": "another",
+        "MAX_NEW_TOKENS": "9",
+    }
+    code, output, error = shell("Say hello.", **env)
+    assert (code, error) == (0, "")
+    assert output.strip()
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completion", "/", "/health"])
+def test_a_shell_is_told_of_a_wrong_path(url, path):
+    code, _, error = shell("Say hello.", MODEL_URL=url + path)
+    assert code == 1
+    assert "MODEL_URL has to end in /v1/completions or /v1/chat/completions there." in error
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,13 @@ def test_a_part_that_ends_before_it_is_ready_ends_the_start(launch, tmp_path):
     assert nothing_is_left(tmp_path, 2)
 
 
+def test_a_part_that_is_not_ready_in_time_ends_the_start(launch, tmp_path):
+    launcher = launch("redis", "web:slow:late")
+    assert "web took more than 0.5 s to be ready" in launcher.communicate(timeout=WITHIN)[0]
+    assert launcher.returncode == 1
+    assert nothing_is_left(tmp_path, 2)
+
+
 def test_ctrl_c_while_it_starts_stops_what_has_started(launch, tmp_path):
     launcher = launch("redis", "web:slow")
     until(launcher, "redis says hello")

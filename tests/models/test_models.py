@@ -116,9 +116,10 @@ def test_a_model_that_loads_is_waited_for_and_the_person_told(model):
     ] * 7
 
 
-def test_a_model_that_loads_too_long_is_a_timeout(model):
+def test_a_model_that_loads_too_long_is_a_timeout_in_the_log_too(model, caplog):
     with pytest.raises(ModelTimeout):
         Answer(model, "[[status=503 estimated=300]] hello", within=0.5)
+    assert "model_timeout" in caplog.text
 
 
 def test_a_busy_model_says_when_to_come_back(model):
@@ -299,6 +300,12 @@ def test_the_hugging_face_request(standin):
         "stream": True,
         "options": {"use_cache": False},
     }
+
+
+def test_what_a_hugging_face_server_cuts_off_is_not_the_system_prompt(standin):
+    env = {"MODEL_URL": standin.url, "SYSTEM_PROMPT": "x" * 300, "MAX_NEW_TOKENS": "25"}
+    Answer(model_for(load_settings(env)), "hello")
+    assert standin.requests[-1]["body"]["parameters"]["truncate"] == 2048 - 25
 
 
 def test_the_cache_is_used_when_it_is_wanted(standin):

@@ -1,0 +1,153 @@
+"""A real GPT-J, tiny and with random weights, behind `transformers serve`: `make test-gptj`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.gptj import TINY
+from tests.clients import Events, Plain, begin
+from tests.local.test_whole import Launcher
+from tests.models.test_shell import ask
+from tests.processes import ROOT, Process, free_port, wait_until
+from tests.system import System
+
+PYTHON = ROOT / ".venv-gptj" / "bin" / "python"
+LONG = 400  # tokens
+
+
+class Served(Process):
+    """`make gptj TINY=1`, on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        asked = ["local.gptj", "--tiny", "--port", str(self.port), "--data", str(folder)]
+        super().__init__(asked, {}, folder / "gptj.log")
+
+    def start(self) -> None:
+        self.command[0] = str(PYTHON)
+        super().start()
+
+    def told(self) -> dict[str, str]:
+        """Wait for the line that says how to talk to it; return its variables."""
+        line = re.compile(r"^    (MODEL_URL=\S+) (MODEL_NAME=\S+) make run$", re.MULTILINE)
+
+        def found() -> re.Match[str] | None:
+            assert self.running, self.output()
+            return line.search(self.output())
+
+        wait_until(found)
+        return dict(part.split("=", 1) for part in found().groups())
+
+    def server(self) -> psutil.Process:
+        """Return the process that listens."""
+        (server,) = [
+            child
+            for child in psutil.Process(self.pid).children(recursive=True)
+            if any(link.status == psutil.CONN_LISTEN for link in child.net_connections())
+        ]
+        return server
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("gptj"))
+    yield served
+    served.stop()
+
+
+@pytest.fixture(scope="module")
+def env(served) -> dict[str, str]:
+    """What `make gptj` says to put before `make run`."""
+    return served.told()
+
+
+@pytest.fixture(scope="module")
+def system(env, tmp_path_factory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("system")
+    with System(folder, webs=1, workers=1, MAX_NEW_TOKENS=str(LONG), **env) as system:
+        yield system
+
+
+def test_a_shell_gets_the_same_answer_each_time(env):
+    first, second = (ask("Hello", MAX_NEW_TOKENS="20", **env) for _ in range(2))
+    code, output, error = first
+    assert code == 0, error
+    assert len(output.split()) > 5
+    assert first == second
+
+
+def test_a_chat_streams_its_reply(env, system):
+    client = Events(system.web.ws, begin(system.web.url))
+    for text in ("Hello", "And then?"):  # the second is asked with the first and its reply
+        reply = client.until_answered(client.say(text))
+        assert (reply["type"], reply.get("status")) == ("message", "done"), system.output()
+        deltas = [
+            f["text"] for f in client.frames if f["type"] == "delta" and f["id"] == reply["id"]
+        ]
+        assert len(deltas) > 5
+        assert "".join(deltas) == reply["msg"]
+    client.close()
+
+
+def test_a_stop_closes_the_stream(env, system, served):
+    client = Events(system.web.ws, begin(system.web.url))
+    said = client.say("Hello")
+    client.until_type("delta")
+    worker = psutil.Process(system.workers[0].pid)
+
+    def asks() -> bool:
+        return any(
+            link.raddr and link.raddr.port == served.port for link in worker.net_connections()
+        )
+
+    assert asks()
+    server = served.server()
+    server.suspend()  # it can not have ended the stream by itself
+    client.send(type="stop", id=said)
+    assert client.until_answered(said)["status"] == "stopped"
+    wait_until(lambda: not asks(), within=5.0)
+    server.resume()
+    assert client.until_answered(client.say("Again"))["status"] == "done"
+    client.close()
+
+
+def test_make_run_talks_to_it(env, tmp_path):
+    launcher = Launcher(tmp_path, MAX_NEW_TOKENS="20", **env)
+    try:
+        client = Plain(f"ws://127.0.0.1:{launcher.port}/chat", begin(launcher.url))
+        client.say("Hello")
+        reply = client.reply()
+        assert "error" not in reply
+        assert reply["msg"] == ask("Hello", MAX_NEW_TOKENS="20", **env)[1].strip()
+        client.close()
+    finally:
+        launcher.process.terminate()
+        launcher.process.wait(60)
+
+
+def test_a_prompt_that_is_too_long_after_all_is_asked_again_with_half(env):
+    code, output, error = ask("the " * 3000, MODEL_CONTEXT="4000", MAX_NEW_TOKENS="20", **env)
+    assert code == 0, error
+    assert output.strip()
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "cause", "cure"),
+    [
+        ("/v1/completions", "EleutherAI/gpt-j-6b", "HTTP 400", f"set MODEL_NAME to {TINY}"),
+        ("/v1/chat/completions", TINY, "HTTP 500", "no chat template"),
+        ("/v1/completion", TINY, "HTTP 404", "/v1/completions"),
+        ("/docs", TINY, "HTTP 405", "/v1/completions"),
+    ],
+)
+def test_a_shell_is_told_the_cause_and_the_cure(env, path, name, cause, cure):
+    base = env["MODEL_URL"].removesuffix("/v1/completions")
+    code, _, error = ask("Hello", MODEL_URL=base + path, MODEL_NAME=name)
+    assert code == 1
+    assert cause in error
+    assert cure in error
