@@ -12,7 +12,7 @@ GPTJ := .venv-gptj
 run: $(VENV)/local
 	@$(PYTHON) -m local
 
-test: lint chromium $(if $(wildcard $(CLIENT)/package.json),client-test)
+test: lint chromium client-test
 	$(PYTHON) -m pytest --timeout=120
 
 # Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
