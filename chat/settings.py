@@ -72,6 +72,13 @@ def _redis_url(env: Mapping[str, str]) -> str:
     return value
 
 
+def _possible_port(url: str) -> None:
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
 def _number(
     kind: type[fields.Integer | fields.Float], name: str, default: Any, **limits: Any
 ) -> Any:
@@ -92,7 +99,11 @@ class SettingsSchema(Schema):
         load_default=None,
     )
     model_url = fields.Url(
-        data_key="MODEL_URL", schemes={"http", "https"}, require_tld=False, load_default=None
+        data_key="MODEL_URL",
+        schemes={"http", "https"},
+        require_tld=False,
+        load_default=None,
+        validate=_possible_port,
     )
     model_name = fields.String(data_key="MODEL_NAME", load_default="EleutherAI/gpt-j-6b")
     model_token = fields.String(data_key="HUGGINGFACE_INFERENCE_TOKEN", load_default=None)
