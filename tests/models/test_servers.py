@@ -326,6 +326,17 @@ def test_a_cancel_is_no_other_failure_wherever_it_comes(begin):
         assert server.closed.wait(10)
 
 
+def test_the_connection_is_closed_when_the_answer_is_there():
+    def go_on(client: socket.socket) -> None:
+        client.sendall(stream(text(f"{WHOLE} Human:")))
+        server.wait_closed(client)
+
+    with raw(go_on) as server:
+        question = Asking(model_at(server))
+        assert server.closed.wait(10)
+        assert question.outcome is None
+
+
 def test_a_cancel_reaches_through_a_proxy(monkeypatch):
     monkeypatch.setenv("http_proxy", "")
 

@@ -57,6 +57,12 @@ def test_no_address():
     assert error.startswith("MODEL_URL: is not set")
 
 
+def test_an_impossible_address():
+    code, _, error = ask("hi", MODEL_URL="http://127.0.0.1:99999/")
+    assert code == 1
+    assert error.startswith("Bad settings:\nMODEL_URL: Port out of range")
+
+
 @pytest.mark.parametrize(
     ("prompt", "path", "cause", "cure"),
     [
