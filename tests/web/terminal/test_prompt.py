@@ -206,6 +206,7 @@ def test_wide_letters_and_pasted_lines_are_one_message(system, ada, token_file):
     ada.types("名前 é 👋")
     ada.sees("echo: 名前 é 👋")
     ada.is_asked()
+    assert "\x1b[?2004h" in ada.raw  # asks the terminal to mark what is pasted
     ada.types("\x1b[200~one\rtwo\x1b[201~")
     ada.sees("echo: one\r\ntwo")
     ada.is_asked()
