@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 import click
@@ -27,6 +27,9 @@ HELP = """\
 Ctrl-C stops a reply. Begin a message with // to say something that begins with a slash."""
 WELCOME = "Ctrl-C stops a reply, a second one leaves; /help lists the commands."
 WARNING = "A model may say anything, and not all of it is true."
+
+# Seconds. A signal that comes just before the wait for news is heeded only after it.
+_LOOK_EVERY = 1.0
 
 _AGAIN = note("Ctrl-C again leaves.")
 
@@ -114,13 +117,20 @@ class Prompt:
                     self._print(self._transcript.news(view))
                 if not view.at_work:
                     return
-                if self._woken.get():
+                if self._pressed():
                     if self._warned or not view.known:
                         raise _Leave
                     self._warned = True
                     if view.state == "lost":  # nothing can be stopped for now
                         self._print(_AGAIN)
                     self._connection.stop()
+
+    def _pressed(self) -> bool:
+        """Wait for news or Ctrl-C; tell whether it was that."""
+        try:
+            return self._woken.get(timeout=_LOOK_EVERY)
+        except Empty:
+            return False
 
     def _ask(self) -> str:
         """Return the person's next line."""
