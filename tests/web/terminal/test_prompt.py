@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import time
 from contextlib import nullcontext
 
 import psutil
@@ -400,11 +399,3 @@ def test_a_ctrl_c_too_late_for_one_reply_stops_no_other(system, monkeypatch):
         for number, handler in before.items():
             signal.signal(number, handler)
     assert history(system.web.url, token)[3]["msg"] == f"Bot: {asks.said(asks.words(20))}"
-
-
-def test_a_chat_is_idle_while_nobody_types(ada):
-    process = psutil.Process(ada.pid)
-    before = process.cpu_times()
-    time.sleep(1)
-    after = process.cpu_times()
-    assert (after.user + after.system) - (before.user + before.system) < 0.2
