@@ -60,7 +60,7 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
     try:
         url = check_url(url)
         file = TokenFile(token_file) if token_file else None
-        if sys.stdin.isatty() and sys.stdout.isatty():
+        if all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
             Prompt(open_first, open_new).run()
         else:
             sys.exit(ask_once(open_first, read_message()))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 
 
@@ -17,6 +19,12 @@ def line_editor() -> Callable[[], str]:
     if os.environ.get("TERM") != "dumb":
         readline.parse_and_bind("set enable-bracketed-paste on")  # pasted lines are one message
     return readline.get_line_buffer
+
+
+def stands_on_one_row(line: str) -> bool:
+    """Tell whether a line of the terminal has not been wrapped."""
+    width = sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in line)
+    return "\n" not in line and width < shutil.get_terminal_size().columns
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def read_message() -> str:
     Raises:
         Failed: It is blank, or longer than any frame.
     """
-    given = sys.stdin.buffer.read(LARGEST_FRAME + 1)
+    given = sys.stdin.buffer.read(LARGEST_FRAME + 1) if sys.stdin else b""
     if len(given) > LARGEST_FRAME:
         raise Failed("That message is too long.")
     text = given.decode(errors="replace").strip()
@@ -103,7 +103,7 @@ class _Printer:
 
     def __init__(self) -> None:
         self._printed = ""
-        self._for_eyes = sys.stdout.isatty()
+        self._for_eyes = bool(sys.stdout and sys.stdout.isatty())
 
     def show(self, reply: Reply) -> None:
         if not reply.msg.startswith(self._printed):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import threading
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 import click
@@ -18,7 +16,7 @@ import click
 from web.terminal.connection import Connection
 from web.terminal.errors import Failed
 from web.terminal.export import export
-from web.terminal.keyboard import line_editor, silent_keyboard
+from web.terminal.keyboard import line_editor, silent_keyboard, stands_on_one_row
 from web.terminal.transcript import Transcript, clean, note
 
 HELP = """\
@@ -29,6 +27,9 @@ HELP = """\
 Ctrl-C stops a reply. Begin a message with // to say something that begins with a slash."""
 WELCOME = "Ctrl-C stops a reply, a second one leaves; /help lists the commands."
 WARNING = "A model may say anything, and not all of it is true."
+
+# Seconds. A signal that comes just before the wait for news is heeded only after it.
+_LOOK_EVERY = 1.0
 
 _AGAIN = note("Ctrl-C again leaves.")
 
@@ -52,7 +53,7 @@ class Prompt:
         self._warned = False  # the next Ctrl-C leaves
         self._woken: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
         self._transcript = Transcript()
-        self._readline = line_editor()
+        self._line_so_far = line_editor()
         self._plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self._connection = open_first(self._changed)
 
@@ -116,7 +117,7 @@ class Prompt:
                     self._print(self._transcript.news(view))
                 if not view.at_work:
                     return
-                if self._woken.get():
+                if self._pressed():
                     if self._warned or not view.known:
                         raise _Leave
                     self._warned = True
@@ -124,14 +125,21 @@ class Prompt:
                         self._print(_AGAIN)
                     self._connection.stop()
 
+    def _pressed(self) -> bool:
+        """Wait for news or Ctrl-C; tell whether it was that."""
+        try:
+            return self._woken.get(timeout=_LOOK_EVERY)
+        except Empty:
+            return False
+
     def _ask(self) -> str:
         """Return the person's next line."""
         while True:
-            with self._lock:
-                self._woken = SimpleQueue()  # a Ctrl-C too late for one reply stops no other
-                self._print(self._transcript.news(self._connection.look(), whole=True))
-                self._at_prompt = True
             try:
+                with self._lock:
+                    self._woken = SimpleQueue()  # a Ctrl-C too late for one reply stops no other
+                    self._print(self._transcript.news(self._connection.look(), whole=True))
+                    self._at_prompt = True
                 line = input(self._asked)
                 self._at_prompt = False
             except EOFError:
@@ -139,7 +147,7 @@ class Prompt:
                 raise _Leave from None
             except KeyboardInterrupt:
                 self._at_prompt = False
-                typed = self._readline()
+                typed = self._line_so_far()
                 click.echo()
                 if self._warned and not typed:
                     raise _Leave from None
@@ -162,10 +170,9 @@ class Prompt:
             if self._at_prompt:
                 news = self._transcript.news(self._connection.look(), whole=True)
                 if news:
-                    line = self._asked + self._readline()
-                    one_row = "\n" not in line and _width(line) < shutil.get_terminal_size().columns
-                    above = "\r\033[K" if one_row and not self._plain else "\n"
-                    self._print(above + news + line)
+                    line = self._asked + self._line_so_far()
+                    erased = not self._plain and stands_on_one_row(line)
+                    self._print(("\r\033[K" if erased else "\n") + news + line)
             elif self._woken.empty():
                 self._woken.put(False)
 
@@ -181,7 +188,3 @@ class Prompt:
 def _end(number: int, _: object) -> NoReturn:
     """Leave as `kill` would have it, but with the terminal in order."""
     sys.exit(128 + number)
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in text)

@@ -145,6 +145,18 @@ def test_a_reader_that_leaves_in_mid_reply_is_no_fault(system):
         chat.wait()
 
 
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [("<&-", 1, b"Error: There is nothing to say: standard input is empty.\n"), (">&-", 0, b"")],
+)
+def test_a_stream_that_is_closed_from_the_start_is_no_fault(system, closed, code, told):
+    command = f"{' '.join(CHAT)} --url {system.web.url} {closed}"
+    run = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, input=b"hello", capture_output=True, timeout=60
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (code, b"", told)
+
+
 def test_a_narrow_encoding_loses_letters_and_no_reply(system):
     run = pipe(system.web.url, "名前 é", PYTHONIOENCODING="latin-1:strict")
     assert (run.returncode, run.stdout.decode("latin-1"), run.stderr) == (0, "echo: ?? é\n", b"")
