@@ -454,7 +454,7 @@ def test_each_event_names_the_revision_before_it(mailbox, store, client, token):
         mailbox.retry(token, message_id)
         mailbox.stop(token, message_id)
     kinds = [event["type"] for event in events]
-    assert kinds == ["message", "start", "delta", "start", "message", "message"]
+    assert kinds == ["message", "start", "delta", "start", "message", "start", "message"]
     assert [event["prev"] for event in events] == ["0", *(event["rev"] for event in events[:-1])]
     assert store.revisions([token, "none"]) == {token: int(events[-1]["rev"]), "none": None}
 
