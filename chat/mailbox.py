@@ -155,9 +155,10 @@ class Mailbox:
             int(elapsed) / 1e6,
         )
 
-    def append(self, token: str, holder: str, n: int, text: str) -> bool:
+    def append(self, token: str, holder: str, attempt: int, n: int, text: str) -> bool:
         """Add delta number ``n`` to the reply; False if it is no longer the holder's."""
-        return bool(self._do(self._append, token, holder, n, json.dumps(text), _micros(LEASE)))
+        delta = json.dumps(text)
+        return bool(self._do(self._append, token, holder, attempt, n, delta, _micros(LEASE)))
 
     def renew(self, holders: Iterable[tuple[str, str]]) -> list[bool]:
         """Renew the lease of each token and holder; False where it is no longer the holder's."""
@@ -176,10 +177,13 @@ class Mailbox:
         with reached():
             publish(self._redis, token, event)
 
-    def commit(self, token: str, holder: str, reply: str, error: str = "") -> Committed:
-        """End the reply, as failed if there is an ``error`` code, and let the session go."""
+    def commit(
+        self, token: str, holder: str, reply: str, attempt: int, n: int, error: str = ""
+    ) -> Committed:
+        """End the reply of ``n`` deltas, failed if there is an ``error``; let the session go."""
         status = "failed" if error else "done"
-        ours, waiting, line = self._do(self._commit, token, holder, reply, status, error, self._ttl)
+        args = (holder, reply, attempt, n, status, error, self._ttl)
+        ours, waiting, line = self._do(self._commit, token, *args)
         return Committed(bool(ours), bool(waiting), line)
 
     def release(self, token: str, holder: str) -> bool:

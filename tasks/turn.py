@@ -93,7 +93,9 @@ class Turn:
             self._flushed_at = time.monotonic()
             claim = self.claim
             try:
-                ours = self._mailbox.append(claim.token, claim.holder, self._n, self._sending)
+                ours = self._mailbox.append(
+                    claim.token, claim.holder, self._attempt, self._n, self._sending
+                )
             except Busy:
                 if self._out_of_patience():
                     self._call.cancel()
@@ -146,7 +148,9 @@ class Turn:
         claim = self.claim
         self._flush_all()
         return self._insist(
-            lambda: self._mailbox.commit(claim.token, claim.holder, claim.reply, error)
+            lambda: self._mailbox.commit(
+                claim.token, claim.holder, claim.reply, self._attempt, self._n, error
+            )
         )
 
     def _hand_over(self) -> Committed:

@@ -56,7 +56,15 @@ def sessions(store: Store) -> Blueprint:
 
 def _given(field: str) -> dict[str, Any]:
     """Return a field of the query, of a form or of a JSON body, the first that has it."""
-    for source in (request.args, request.form, request.get_json(silent=True)):
+    for source in (request.args, request.form, _json()):
         if isinstance(source, dict) and field in source:
             return {field: source[field]}
     return {}
+
+
+def _json() -> Any:
+    """Return the JSON body, or None if it is none."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:  # nested beyond all measure
+        return None

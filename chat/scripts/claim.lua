@@ -35,7 +35,6 @@ if not state.turn then
   reply.reply_to = human.id
   begin(state, human, reply)
   state.turn = {reply = reply.id, attempt = 1, claims = 0, first = digits(now())}
-  publish(state, {type = 'start', id = reply.id, reply_to = human.id, attempt = 1})
 end
 if state.turn.holder ~= holder then
   state.turn.holder = holder

@@ -15,6 +15,8 @@ if state.turn.attempt == attempt then
     reply_to = get(path .. '.reply_to'),
     attempt = attempt + 1,
   })
+elseif state.turn.attempt ~= attempt + 1 then
+  return 0 -- Redis came back younger than the holder
 end
 hold(tonumber(ARGV[3]))
 return 1

@@ -86,9 +86,11 @@ local function position(id)
   return redis.call('ZRANK', UNBEGUN, line_member(id)) or 0
 end
 
+-- Sockets learn from a start alone that a reply takes the place of one that was dropped.
 local function begin(state, human, reply)
   redis.call('JSON.ARRINSERT', SESSION, '$.messages', 2 * state.answered + 1, cjson.encode(reply))
   redis.call('ZREM', UNBEGUN, line_member(human.id))
+  publish(state, {type = 'start', id = reply.id, reply_to = human.id, attempt = 1})
 end
 
 -- End the reply under way, tell the sockets, and let the session go: into the line if it has

@@ -110,7 +110,7 @@ def test_a_session_with_an_unanswered_message_does_not_expire(mailbox, client, t
     assert client.ttl(token) == -1
     claim = claimed(mailbox, token)
     assert client.ttl(token) == -1
-    mailbox.commit(token, claim.holder, claim.reply)
+    mailbox.commit(token, claim.holder, claim.reply, 1, 0)
     assert client.ttl(token) == TTL
 
 
@@ -156,7 +156,7 @@ def test_nothing_is_claimed_where_nothing_waits(mailbox, token):
 def test_who_claims_after_a_dead_holder_goes_on_with_its_text(mailbox, client, token):
     say(mailbox, token, "one")
     dead = claimed(mailbox, token)
-    mailbox.append(token, dead.holder, 0, "Hel")
+    mailbox.append(token, dead.holder, 1, 0, "Hel")
     expire_lease(client, token)
     claim = claimed(mailbox, token)
     assert (claim.reply, claim.said, claim.n, claim.attempt) == (dead.reply, "Hel", 1, 1)
@@ -180,7 +180,7 @@ def test_a_word_said_counts_as_progress(mailbox, client, token):
     for n in range(2 * MOST_CLAIMS):
         claim = claimed(mailbox, token)
         assert claim.n == n
-        mailbox.append(token, claim.holder, n, "word ")
+        mailbox.append(token, claim.holder, 1, n, "word ")
         expire_lease(client, token)
 
 
@@ -190,9 +190,9 @@ def test_a_word_said_counts_as_progress(mailbox, client, token):
 def test_an_append_that_is_repeated_counts_once(mailbox, store, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    assert mailbox.append(token, claim.holder, 0, "Hi")
-    assert mailbox.append(token, claim.holder, 0, "Hi")
-    assert mailbox.append(token, claim.holder, 1, " you")
+    assert mailbox.append(token, claim.holder, 1, 0, "Hi")
+    assert mailbox.append(token, claim.holder, 1, 0, "Hi")
+    assert mailbox.append(token, claim.holder, 1, 1, " you")
     reply = store.history(token).messages[1]
     assert (reply["msg"], reply["n"]) == ("Bot: Hi you", 2)
 
@@ -200,11 +200,11 @@ def test_an_append_that_is_repeated_counts_once(mailbox, store, token):
 def test_an_append_by_another_holder_changes_nothing(mailbox, store, client, token):
     say(mailbox, token, "one")
     old = claimed(mailbox, token)
-    mailbox.append(token, old.holder, 0, "Hi")
+    mailbox.append(token, old.holder, 1, 0, "Hi")
     expire_lease(client, token)
     new = claimed(mailbox, token)
-    assert not mailbox.append(token, old.holder, 1, " old")
-    assert mailbox.append(token, new.holder, 1, " new")
+    assert not mailbox.append(token, old.holder, 1, 1, " old")
+    assert mailbox.append(token, new.holder, 1, 1, " new")
     assert texts(store, token)[1] == "Bot: Hi new"
 
 
@@ -212,7 +212,17 @@ def test_an_append_that_does_not_fit_is_refused(mailbox, token):
     """As after a crash of Redis that forgot the last deltas."""
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    assert not mailbox.append(token, claim.holder, 3, "later")
+    assert not mailbox.append(token, claim.holder, 1, 3, "later")
+
+
+def test_an_append_to_an_attempt_that_redis_has_forgotten_is_refused(mailbox, store, token):
+    say(mailbox, token, "one")
+    claim = claimed(mailbox, token)
+    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    for n in (0, 1):  # both fit by their number alone
+        assert not mailbox.append(token, claim.holder, 2, n, "Ho")
+    assert not mailbox.restart(token, claim.holder, 2)
+    assert texts(store, token)[1] == "Bot: Hi"
 
 
 @pytest.mark.parametrize("text", ['quote " and \\ slash', "nul \x00 tab \t", "😀é\u2028", "[]{}"])
@@ -220,7 +230,7 @@ def test_text_is_kept_to_the_letter(mailbox, store, client, token, text):
     with told(client, token) as events:
         say(mailbox, token, text)
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 0, text)
+        mailbox.append(token, claim.holder, 1, 0, text)
     assert texts(store, token) == ["Human: " + text, "Bot: " + text]
     assert events[0]["message"]["msg"] == "Human: " + text
     assert events[-1]["text"] == text
@@ -240,9 +250,9 @@ def test_a_renewed_lease_keeps_others_out(mailbox, client, token):
 def test_a_restart_drops_the_text_once(mailbox, store, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 0, "Hi")
+    mailbox.append(token, claim.holder, 1, 0, "Hi")
     assert mailbox.restart(token, claim.holder, 1)
-    mailbox.append(token, claim.holder, 0, "Ho")
+    mailbox.append(token, claim.holder, 2, 0, "Ho")
     assert mailbox.restart(token, claim.holder, 1)
     assert texts(store, token)[1] == "Bot: Ho"
     assert not mailbox.restart(token, new_id(), 1)
@@ -251,7 +261,7 @@ def test_a_restart_drops_the_text_once(mailbox, store, token):
 def test_a_released_session_can_be_claimed_at_once_and_goes_on(mailbox, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 0, "Hi")
+    mailbox.append(token, claim.holder, 1, 0, "Hi")
     assert mailbox.release(token, claim.holder)
     assert not mailbox.release(token, claim.holder)
     assert claimed(mailbox, token).said == "Hi"
@@ -271,9 +281,9 @@ def test_a_commit_ends_the_reply_and_tells_what_waits(mailbox, store, token):
     say(mailbox, token, "one")
     say(mailbox, token, "two")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 0, "Hi")
+    mailbox.append(token, claim.holder, 1, 0, "Hi")
     for _ in range(2):  # a repeated commit answers the same, and ends nothing else
-        committed = mailbox.commit(token, claim.holder, claim.reply)
+        committed = mailbox.commit(token, claim.holder, claim.reply, 1, 1)
         assert (committed.ours, committed.waiting, committed.line) == (True, True, 1)
     reply = store.history(token).messages[1]
     assert (reply["status"], "n" in reply) == ("done", False)
@@ -285,8 +295,19 @@ def test_a_commit_by_another_holder_changes_nothing(mailbox, store, client, toke
     old = claimed(mailbox, token)
     expire_lease(client, token)
     claimed(mailbox, token)
-    assert not mailbox.commit(token, old.holder, old.reply).ours
+    assert not mailbox.commit(token, old.holder, old.reply, 1, 0).ours
     assert store.history(token).messages[1]["status"] == "streaming"
+
+
+def test_a_reply_whose_end_redis_has_forgotten_is_not_committed(mailbox, store, client, token):
+    say(mailbox, token, "one")
+    claim = claimed(mailbox, token)
+    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    for attempt, n in ((1, 2), (2, 1)):
+        assert not mailbox.commit(token, claim.holder, claim.reply, attempt, n).ours
+    assert store.history(token).messages[1]["status"] == "streaming"
+    expire_lease(client, token)
+    assert claimed(mailbox, token).said == "Hi"
 
 
 def test_replies_stand_behind_their_messages(mailbox, store, token):
@@ -294,8 +315,8 @@ def test_replies_stand_behind_their_messages(mailbox, store, token):
         say(mailbox, token, text)
     for text in "abc":
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 0, text.upper())
-        mailbox.commit(token, claim.holder, claim.reply)
+        mailbox.append(token, claim.holder, 1, 0, text.upper())
+        mailbox.commit(token, claim.holder, claim.reply, 1, 1)
     assert texts(store, token) == [
         *("Human: a", "Bot: A", "Human: b", "Bot: B", "Human: c", "Bot: C")
     ]
@@ -307,11 +328,11 @@ def test_replies_stand_behind_their_messages(mailbox, store, token):
 def test_a_stop_ends_a_reply_with_what_was_said_and_its_maker_finds_out(mailbox, store, token):
     message_id = say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 0, "Hi")
+    mailbox.append(token, claim.holder, 1, 0, "Hi")
     mailbox.stop(token, message_id)
     reply = store.history(token).messages[1]
     assert (reply["status"], reply["msg"]) == ("stopped", "Bot: Hi")
-    assert not mailbox.append(token, claim.holder, 1, " more")
+    assert not mailbox.append(token, claim.holder, 1, 1, " more")
     assert mailbox.renew([(token, claim.holder)]) == [False]
 
 
@@ -336,8 +357,8 @@ def test_a_stop_of_another_message_than_the_oldest_changes_nothing(mailbox, stor
 def test_a_retry_drops_the_old_reply_and_the_new_one_has_another_id(mailbox, store, client, token):
     message_id = say(mailbox, token, "one")
     old = claimed(mailbox, token)
-    mailbox.append(token, old.holder, 0, "Hi")
-    mailbox.commit(token, old.holder, old.reply)
+    mailbox.append(token, old.holder, 1, 0, "Hi")
+    mailbox.commit(token, old.holder, old.reply, 1, 1)
     for _ in range(2):
         assert mailbox.retry(token, message_id) == Accepted(position=0, ring=True)
         assert texts(store, token) == ["Human: one"]
@@ -352,8 +373,8 @@ def test_a_retry_that_is_repeated_late_keeps_the_reply_that_it_led_to(
     message_id = say(mailbox, token, "one")
     for _ in range(2):
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 0, claim.reply)
-        mailbox.commit(token, claim.holder, claim.reply)
+        mailbox.append(token, claim.holder, 1, 0, claim.reply)
+        mailbox.commit(token, claim.holder, claim.reply, 1, 1)
         monkeypatch.setattr("chat.mailbox.new_id", lambda: "the same request")
         mailbox.retry(token, message_id)  # the second is the first, repeated by the client
         monkeypatch.undo()
@@ -364,7 +385,7 @@ def test_a_retry_that_is_repeated_late_keeps_the_reply_that_it_led_to(
 def test_only_the_last_message_can_be_retried(mailbox, token):
     first = say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.commit(token, claim.holder, claim.reply)
+    mailbox.commit(token, claim.holder, claim.reply, 1, 0)
     say(mailbox, token, "two")
     for message_id in (first, new_id()):
         with pytest.raises(UnknownMessage):
@@ -379,8 +400,8 @@ def test_an_erased_session_leaves_nothing_and_its_reply_is_dropped(mailbox, stor
     say(mailbox, token, "two")
     claim = claimed(mailbox, token)
     store.erase(token)
-    assert not mailbox.append(token, claim.holder, 0, "Hi")
-    assert not mailbox.commit(token, claim.holder, claim.reply).ours
+    assert not mailbox.append(token, claim.holder, 1, 0, "Hi")
+    assert not mailbox.commit(token, claim.holder, claim.reply, 1, 0).ours
     assert client.keys() == []
     with pytest.raises(SessionGone):
         store.erase(token)
@@ -427,13 +448,13 @@ def test_each_event_names_the_revision_before_it(mailbox, store, client, token):
     with told(client, token) as events:
         message_id = say(mailbox, token, "one")
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 0, "Hi")
+        mailbox.append(token, claim.holder, 1, 0, "Hi")
         mailbox.restart(token, claim.holder, 1)
-        mailbox.commit(token, claim.holder, claim.reply)
+        mailbox.commit(token, claim.holder, claim.reply, 2, 0)
         mailbox.retry(token, message_id)
         mailbox.stop(token, message_id)
     kinds = [event["type"] for event in events]
-    assert kinds == ["message", "start", "delta", "start", "message", "message"]
+    assert kinds == ["message", "start", "delta", "start", "message", "start", "message"]
     assert [event["prev"] for event in events] == ["0", *(event["rev"] for event in events[:-1])]
     assert store.revisions([token, "none"]) == {token: int(events[-1]["rev"]), "none": None}
 
@@ -443,5 +464,5 @@ def test_nothing_is_left_in_line_when_all_is_answered(mailbox, client, token):
         say(mailbox, token, text)
     for _ in "ab":
         claim = claimed(mailbox, token)
-        mailbox.commit(token, claim.holder, claim.reply)
+        mailbox.commit(token, claim.holder, claim.reply, 1, 0)
     assert [client.zcard(key) for key in (WAITING, HELD, UNBEGUN)] == [0, 0, 0]

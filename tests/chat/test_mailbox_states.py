@@ -125,9 +125,10 @@ class Sessions(RuleBasedStateMachine):
         holder=holders, text=st.sampled_from(["a", " b", "😀", '"\\', "\x00"]), twice=st.booleans()
     )
     def append(self, holder, text, twice):
-        ours = self.mailbox.append(self.token, holder.claim.holder, holder.n, text)
+        delta = (holder.claim.holder, holder.claim.attempt, holder.n, text)
+        ours = self.mailbox.append(self.token, *delta)
         if twice:
-            assert self.mailbox.append(self.token, holder.claim.holder, holder.n, text) == ours
+            assert self.mailbox.append(self.token, *delta) == ours
         if ours:
             assert holder.claim.holder == self.owner
             self.lease_is_over = False
@@ -149,9 +150,10 @@ class Sessions(RuleBasedStateMachine):
     def commit(self, holder, error, twice):
         claim = holder.claim
         before = self.ended()
-        committed = self.mailbox.commit(self.token, claim.holder, claim.reply, error)
+        end = (claim.holder, claim.reply, claim.attempt, holder.n, error)
+        committed = self.mailbox.commit(self.token, *end)
         if twice:
-            assert self.mailbox.commit(self.token, claim.holder, claim.reply, error) == committed
+            assert self.mailbox.commit(self.token, *end) == committed
         if claim.reply in self.ended() and claim.reply not in before:
             assert claim.holder == self.owner
             self.kept[claim.reply] = holder.said

@@ -85,3 +85,18 @@ def test_a_stop_frees_the_slot_of_a_silent_model(system):
         one.send(type="stop")
         assert other.until_answered(message_id)["msg"] == "echo: hello"
         first.wait_closed()
+
+
+def test_a_retry_that_is_stopped_while_it_waits_takes_the_old_replys_place_everywhere(system):
+    talker, *busy = sessions(system, 3)
+    listener = Events(system.web.ws, talker.token)
+    message_id = talker.say("hello")
+    listener.until_answered(message_id)
+    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+        for socket, hold in zip(busy, (one, two), strict=True):
+            socket.say(hold.ask)
+            hold.wait()
+        talker.send(type="retry", id=message_id)
+        talker.send(type="stop")
+        assert listener.until_answered(message_id)["status"] == "stopped"
+    assert listener.reply_to(message_id)["status"] == "stopped"

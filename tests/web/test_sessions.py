@@ -53,6 +53,7 @@ def test_a_name_has_up_to_a_hundred_characters(system, name):
         {"json": {"name": None}},
         {"json": ["name"]},
         {"data": "{", "headers": {"Content-Type": "application/json"}},
+        {"data": "[" * 60_000, "headers": {"Content-Type": "application/json"}},
         {"data": '{"name": "\\ud800"}', "headers": {"Content-Type": "application/json"}},
     ],
 )
