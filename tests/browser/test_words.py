@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests import asks
 
-BLOCK = "def double(n):\n    return n * 2  # twice\n"
+BLOCK = "def double(n):\n    return n * 200  # a hundred times twice\n"
 CODE = f"""look:
 
 ```python
