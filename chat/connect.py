@@ -17,7 +17,8 @@ from chat.errors import Busy, Internal
 MAX_CONNECTIONS = 4
 # Longer than any command takes, shorter than a person waits.
 SOCKET_TIMEOUT = 5.0
-# Together about a second: a connection that was cut is mended unseen, a lost Redis is told.
+# Together about a second: a connection that was cut is mended unseen, a lost Redis is told. One
+# that stands still is told after a single try, since each costs all of `SOCKET_TIMEOUT`.
 RETRIES = 4
 
 # Redis is not there, is still loading, has no room or is no longer the primary: it may pass.
@@ -44,7 +45,11 @@ def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
         socket_connect_timeout=2.0,
         socket_keepalive=True,
         health_check_interval=25,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
+        retry=Retry(
+            ExponentialWithJitterBackoff(base=0.05, cap=0.5),
+            retries,
+            supported_errors=(redis.ConnectionError,),
+        ),
         retry_on_error=[ReadOnlyError],
     )
     return redis.Redis(connection_pool=pool)
