@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import ClusterDownError, NoScriptError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from chat.errors import Busy, Internal
@@ -21,13 +21,15 @@ SOCKET_TIMEOUT = 5.0
 # that stands still is told after a single try, since each costs all of `SOCKET_TIMEOUT`.
 RETRIES = 4
 
-# Redis is not there, is still loading, has no room or is no longer the primary: it may pass.
+# Redis is not there, is still loading, has no room, is no longer the primary, or started anew
+# between a script's loading and its run: it may pass.
 UNREACHABLE = (
     redis.ConnectionError,
     redis.TimeoutError,
     ReadOnlyError,
     OutOfMemoryError,
     ClusterDownError,
+    NoScriptError,
 )
 # It cannot write to its disk, is held up by a script, or misses its replicas: that may pass, too.
 _PASSING = ("MISCONF", "BUSY", "NOREPLICAS")

@@ -21,3 +21,8 @@ def test_one_that_stands_still_is_asked_once(monkeypatch):
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+def test_a_script_that_redis_has_just_forgotten_may_pass(client):
+    with pytest.raises(Busy), reached():
+        client.evalsha("0" * 40, 0)
