@@ -1,6 +1,9 @@
 """How gunicorn serves the web process. It must not import what gevent has yet to patch."""
 
 import resource
+from urllib.parse import quote
+
+from gunicorn import glogging
 
 from chat.settings import load_settings_or_exit
 
@@ -19,6 +22,17 @@ control_socket_disable = True  # the processes are watched, and told, by signals
 
 # A dyno is killed 30 s after its SIGTERM, so that the sockets must be closed well before.
 graceful_timeout = 18
+
+
+class Logger(glogging.Logger):
+    """Shows a path as it was sent: line ends in it would forge lines in the log."""
+
+    def atoms(self, resp, req, environ, request_time):
+        atoms = super().atoms(resp, req, environ, request_time)
+        return {**atoms, "U": quote(atoms["U"] or "", encoding="latin-1")}
+
+
+logger_class = Logger
 
 # The query may hold a token, so it stays out of the log.
 accesslog = "-"

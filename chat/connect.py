@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import ClusterDownError, NoScriptError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from chat.errors import Busy, Internal
@@ -17,16 +17,19 @@ from chat.errors import Busy, Internal
 MAX_CONNECTIONS = 4
 # Longer than any command takes, shorter than a person waits.
 SOCKET_TIMEOUT = 5.0
-# Together about a second: a connection that was cut is mended unseen, a lost Redis is told.
+# Together about a second: a connection that was cut is mended unseen, a lost Redis is told. One
+# that stands still is told after a single try, since each costs all of `SOCKET_TIMEOUT`.
 RETRIES = 4
 
-# Redis is not there, is still loading, has no room or is no longer the primary: it may pass.
+# Redis is not there, is still loading, has no room, is no longer the primary, or started anew
+# between a script's loading and its run: it may pass.
 UNREACHABLE = (
     redis.ConnectionError,
     redis.TimeoutError,
     ReadOnlyError,
     OutOfMemoryError,
     ClusterDownError,
+    NoScriptError,
 )
 # It cannot write to its disk, is held up by a script, or misses its replicas: that may pass, too.
 _PASSING = ("MISCONF", "BUSY", "NOREPLICAS")
@@ -44,7 +47,11 @@ def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
         socket_connect_timeout=2.0,
         socket_keepalive=True,
         health_check_interval=25,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
+        retry=Retry(
+            ExponentialWithJitterBackoff(base=0.05, cap=0.5),
+            retries,
+            supported_errors=(redis.ConnectionError,),
+        ),
         retry_on_error=[ReadOnlyError],
     )
     return redis.Redis(connection_pool=pool)

@@ -126,6 +126,12 @@ def test_no_token_reaches_the_access_log(system):
     assert token not in system.web.output()
 
 
+def test_a_path_cannot_forge_lines_in_the_access_log(system):
+    call(system, "GET", "/one%0Atwo%1B[2J%FF")
+    wait_until(lambda: "/one" in system.web.output())
+    assert '"GET /one%0Atwo%1B%5B2J%FF" 404' in system.web.output()
+
+
 def test_of_a_body_beyond_all_measure_only_so_much_is_read(system):
     big = b'{"name": "' + b"x" * 70_000 + b'"}'
     json_type = {"Content-Type": "application/json"}
