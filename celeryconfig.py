@@ -35,8 +35,10 @@ worker_consumer = "tasks.consumer:Consumer"  # does not wait half a minute betwe
 # Each of Flower's threads holds one connection while it waits for another: with the default of 10
 # they wait for each other for ever. Web and worker processes ring one at a time, over one.
 broker_pool_limit = 30
-# A connection that died without a word is noticed.
+# A connection that died without a word is noticed. Redis keeps no account of who has taken which
+# ring: it costs a quarter of a ring's time, and is left behind by workers that die.
 broker_transport_options = {
+    "ack_emulation": False,
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,

@@ -17,6 +17,13 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options, without_gossip=True, without_mingle=True)
 
+    def connect(self) -> Any:
+        connection = super().connect()
+        # What it holds when it is lost are rings, which the sweeper makes again. Celery's way to
+        # put them back is over the connection that is gone, and ends the worker.
+        connection.default_channel.do_restore = False
+        return connection
+
     def ensure_connected(self, conn: Any) -> Any:
         conn.ensure_connection = partial(
             conn.ensure_connection, interval_start=0.5, interval_step=0.5, interval_max=2

@@ -65,3 +65,27 @@ def test_replies_made_while_a_relay_was_cut_off_are_sent_once(system):
     assert [plain.reply()["msg"] for _ in range(3)] == [f"echo: message {n}" for n in range(3)]
     elsewhere.say("after")
     assert plain.reply()["msg"] == "echo: after"
+
+
+def test_a_redis_that_dies_while_rings_are_taken_ends_no_worker(system):
+    """What a worker holds in the moment between taking and beginning is hit by chance: often."""
+    sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(20)]
+    for _ in range(5):
+        asked = [socket.say("hello") for socket in sockets]
+        system.redis.kill()
+        system.redis.start()
+        for socket, message_id in zip(sockets, asked, strict=True):
+            insist(socket, message_id)
+        assert all(process.running for process in system.processes)
+
+
+def insist(socket: Events, message_id: str) -> None:
+    """Wait for the reply to a message; say it again whenever it is refused."""
+
+    def done() -> bool:
+        return (socket.reply_to(message_id) or {}).get("status") == "done"
+
+    while not done():
+        socket.until(lambda frame: done() or frame["type"] == "error")
+        if not done():
+            socket.say("hello", message_id)
