@@ -114,7 +114,7 @@ class Web(Process):
             assert self.running, self.output()
             try:
                 return requests.get(f"{self.url}/test", timeout=5).ok
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 return False
 
         wait_until(serves)

@@ -27,7 +27,7 @@ class Standin(Process):
             assert self.running, self.output()
             try:
                 return requests.get(f"{self.url}/v1/models", timeout=5).ok
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 return False
 
         wait_until(answers)
