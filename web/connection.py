@@ -27,6 +27,7 @@ class Connection:
         self.link = link
         self.token = token
         self.rev = 0
+        self.doubt = False  # the history that is being read may lack what was not heard either
         self._on_gap = on_gap
         self._lock = threading.RLock()
         self._holds = 0
@@ -61,6 +62,9 @@ class Connection:
                 self._gap = False
                 self.rev = session.rev
                 self.on_session(session)
+                if self.doubt:
+                    self.doubt = False
+                    self.missed()
 
     @property
     def shown(self) -> bool:

@@ -37,7 +37,10 @@ class Refresher:
 
     def compare(self, token: str) -> None:
         """Look, soon, whether a session's sockets have seen all of it."""
-        if any(connection.shown for connection in self._connections.of(token)):
+        connections = self._connections.of(token)
+        for connection in connections:
+            connection.doubt = not connection.shown
+        if any(connection.shown for connection in connections):
             with self._lock:
                 self._compare.add(token)
             self._wake.set()

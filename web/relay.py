@@ -46,7 +46,7 @@ class Relay:
                 self._heard[connection.token] = threading.Event()
                 self._listener.subscribe([connection.token])
             heard = self._heard[connection.token]
-        heard.wait(SUBSCRIBE_WITHIN)
+        connection.doubt = not heard.wait(SUBSCRIBE_WITHIN)
 
     def close(self, connection: Connection) -> None:
         """Remove a socket."""
@@ -90,6 +90,6 @@ class Relay:
             case Subscribed(token):
                 heard = self._heard.get(token)
                 if heard:
-                    heard.set()
                     # Those that were shown the session before may have missed something since.
                     self._refresher.compare(token)
+                    heard.set()

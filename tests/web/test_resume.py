@@ -7,8 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from chat.channel import channel
+from chat.mailbox import Mailbox
+from chat.schemas import new_id
+from chat.store import Store
 from tests import asks
 from tests.clients import Events, begin, history
+from tests.processes import wait_until
+from web.connection import Connection
+from web.connections import Connections
+from web.refresher import Refresher
+from web.relay import Relay
 
 CUTS = 100
 
@@ -71,6 +80,35 @@ def test_a_relay_that_lost_redis_shows_what_was_missed(system):
         socket.until_type("delta")
         system.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     assert whole(socket, message_id) == asks.said(ask)
+
+
+class Seen(Connection):
+    """A socket that only notes what it is shown: how many messages there were."""
+
+    def on_session(self, session):
+        self.messages = len(session.messages)
+
+
+def test_a_history_that_was_read_before_the_relay_was_back_is_read_again(client):
+    store, mailbox = Store(client, 0), Mailbox(client, 0)
+    connections = Connections()
+    refresher = Refresher(store, connections)
+    relay = Relay(client, connections, refresher)
+    token = store.create("Ada").token
+    slow, next_one = (Seen(None, token, refresher.refresh) for _ in range(2))
+    try:
+        with slow.hold():
+            relay.open(slow)
+            read = store.history(token)
+            client.client_kill_filter(_type="pubsub")
+            mailbox.accept(token, new_id(), "not heard")
+            wait_until(lambda: client.pubsub_numsub(channel(token))[0][1])
+            relay.open(next_one)  # returns once the session is heard again
+            slow.show(read)
+        wait_until(lambda: slow.messages == 1, within=10)
+    finally:
+        relay.close(slow)
+        relay.close(next_one)
 
 
 def ended(socket: Events, message_id: str) -> bool:
