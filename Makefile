@@ -13,7 +13,7 @@ run: $(VENV)/local
 	@$(PYTHON) -m local
 
 test: lint chromium client-test
-	$(PYTHON) -m pytest --timeout=120
+	$(PYTHON) -m pytest --timeout=120 --numprocesses=3 --dist=loadscope
 
 # Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
 chaos: $(VENV)/test

@@ -69,9 +69,10 @@ def test_replies_made_while_a_relay_was_cut_off_are_sent_once(system):
 
 def test_a_redis_that_dies_while_rings_are_taken_ends_no_worker(system):
     """What a worker holds in the moment between taking and beginning is hit by chance: often."""
-    sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(20)]
-    for _ in range(5):
+    sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(40)]
+    for _ in range(6):
         asked = [socket.say("hello") for socket in sockets]
+        sockets[0].until_type("start")  # the workers are at it
         system.redis.kill()
         system.redis.start()
         for socket, message_id in zip(sockets, asked, strict=True):

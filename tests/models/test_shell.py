@@ -60,7 +60,7 @@ def test_no_address():
 def test_an_impossible_address():
     code, _, error = ask("hi", MODEL_URL="http://127.0.0.1:99999/")
     assert code == 1
-    assert error.startswith("Bad settings:\nMODEL_URL: Port out of range")
+    assert error.startswith("Bad settings:\nMODEL_URL: must be http://HOST:PORT")
 
 
 @pytest.mark.parametrize(
