@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol
 from chat.errors import ModelError, ModelRefused, ModelUnavailable
 from chat.settings import Settings
 from tasks.models.call import Call
-from tasks.models.http import Loading, NotReady, PromptTooLong, Response, place, post
+from tasks.models.http import Response, place, post
+from tasks.models.refusal import Loading, NotReady, PromptTooLong
 from tasks.models.sse import events
 from tasks.models.text import Text
 from tasks.prompt import Line, fit, size

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.settings import Settings
-from tasks.models.http import NotReady, PromptTooLong, Response
+from tasks.models.http import Response
+from tasks.models.refusal import NotReady, PromptTooLong
 from tasks.models.text import STOP
 from tasks.prompt import Line, completion
 

@@ -15,8 +15,7 @@ import pytest
 
 from chat.errors import ModelRefused, ModelTimeout, ModelUnavailable
 from chat.settings import load_settings
-from tasks.models import Call, Cancelled, Model, Wait, model_for
-from tasks.models import http as asking
+from tasks.models import Call, Cancelled, Model, Wait, connection, model_for
 from tasks.prompt import Line
 from tests.models.conftest import PATHS, Answer
 from tests.models.raw import Raw, head, http, raw, stream
@@ -274,7 +273,7 @@ class Asking:
 @pytest.fixture
 def patient(monkeypatch):
     """Nothing but a cancel ends a wait for a connection."""
-    monkeypatch.setattr(asking, "CONNECT_WITHIN", 60.0)
+    monkeypatch.setattr(connection, "CONNECT_WITHIN", 60.0)
 
 
 def test_a_cancel_ends_a_connecting(patient):
@@ -354,7 +353,7 @@ def test_a_cancel_reaches_through_a_proxy(monkeypatch):
 
 
 def test_a_silent_tls_handshake_is_tried_again_and_is_not_the_deadline(monkeypatch):
-    monkeypatch.setattr(asking, "CONNECT_WITHIN", 0.1)
+    monkeypatch.setattr(connection, "CONNECT_WITHIN", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
         url = f"https://{host}:{port}/v1/completions"
