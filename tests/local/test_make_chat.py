@@ -14,6 +14,13 @@ from tests.terminal import Person
 MAKE = ("make", "chat", f"VENV={sys.prefix}")
 
 
+@pytest.fixture(autouse=True)
+def _no_make_above(monkeypatch):
+    """A make that runs these tests would have the one below tell where it is."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def ada(system):
     ada = Person(*MAKE, f"ARGS=--name Ada --url {system.web.url}")

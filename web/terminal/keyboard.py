@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ def line_editor() -> Callable[[], str]:
 def stands_on_one_row(line: str) -> bool:
     """Tell whether a line of the terminal has not been wrapped."""
     width = sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in line)
-    return "\n" not in line and width < shutil.get_terminal_size().columns
+    return "\n" not in line and width < os.get_terminal_size().columns
 
 
 @contextlib.contextmanager
