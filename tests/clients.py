@@ -104,12 +104,18 @@ class Events:
         return self.until(lambda frame: frame["type"] == kind)
 
     def until_answered(self, message_id: str) -> dict[str, Any]:
-        """Read frames until a message has its reply, or its error; return that frame."""
-        return self.until(
-            lambda frame: (
-                frame["type"] in ("message", "error") and frame.get("reply_to") == message_id
-            )
-        )
+        """Read frames until a message has its reply, or its error; return that frame.
+
+        A reply that a history shows as finished is not sent again: it is returned as a frame.
+        """
+
+        def answered(frame: dict[str, Any]) -> bool:
+            if frame["type"] == "history":
+                return (self.reply_to(message_id) or {}).get("status", "streaming") != "streaming"
+            return frame["type"] in ("message", "error") and frame.get("reply_to") == message_id
+
+        frame = self.until(answered)
+        return frame if frame["type"] != "history" else self.reply_to(message_id) or {}
 
     def reply_to(self, message_id: str) -> dict[str, Any] | None:
         """Return the reply to a message as it is known now."""

@@ -103,7 +103,10 @@ class Person:
         return int(self._child.exitstatus)
 
     def close(self) -> None:
-        self._child.close(force=True)
+        try:
+            self._child.close(force=True)
+        except pexpect.ExceptionPexpect:
+            self._child.ptyproc.wait()  # it was killed, and is slow to go
 
 
 @contextmanager
