@@ -51,7 +51,3 @@ task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_st
 # Flower lives on these.
 worker_send_task_events = True
 task_send_sent_event = True
-
-task_track_started = False
-worker_hijack_root_logger = True
-worker_redirect_stdouts = False
