@@ -1,5 +1,6 @@
 """How gunicorn serves the web process. It must not import what gevent has yet to patch."""
 
+import re
 import resource
 from urllib.parse import quote
 
@@ -24,8 +25,21 @@ control_socket_disable = True  # the processes are watched, and told, by signals
 graceful_timeout = 18
 
 
+_TOKEN = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+def _mask(record):
+    """Keep tokens out of what gunicorn says of requests that it cannot read."""
+    record.msg, record.args = _TOKEN.sub("***", record.getMessage()), ()
+    return True
+
+
 class Logger(glogging.Logger):
-    """Shows a path as it was sent: line ends in it would forge lines in the log."""
+    """Shows a path as it was sent, since line ends in it would forge lines, and no token."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        self.error_log.addFilter(_mask)
 
     def atoms(self, resp, req, environ, request_time):
         atoms = super().atoms(resp, req, environ, request_time)

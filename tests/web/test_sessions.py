@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from datetime import datetime, timedelta
 
@@ -137,6 +138,16 @@ def test_a_path_cannot_forge_lines_in_the_access_log(system):
     call(system, "GET", "/one%0Atwo%1B[2J%FF")
     wait_until(lambda: "/one" in system.web.output())
     assert '"GET /one%0Atwo%1B%5B2J%FF" 404' in system.web.output()
+
+
+def test_no_token_reaches_the_log_from_a_request_that_cannot_be_read(system):
+    token = begin(system.web.url)
+    with socket.create_connection(("127.0.0.1", system.web.port), timeout=20) as line:
+        line.sendall(f"GET /refresh_token?token={token}\r\n\r\n".encode())
+        while line.recv(4096):
+            pass
+    wait_until(lambda: "refresh_token?token=***" in system.web.output())
+    assert token not in system.web.output()
 
 
 def test_of_a_body_beyond_all_measure_only_so_much_is_read(system):
