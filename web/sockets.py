@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, abort, g, request
 
 from chat.errors import Busy, SessionGone
 from chat.mailbox import Mailbox
@@ -43,6 +43,10 @@ def choose_subprotocol(offered: Collection[str]) -> str | None:
     return next((name for name in offered if name.startswith(_BEARER)), None)
 
 
+def _is_plain() -> bool:
+    return choose_subprotocol(_offered()) != SUBPROTOCOL
+
+
 def sockets(
     store: Store,
     mailbox: Mailbox,
@@ -62,13 +66,20 @@ def sockets(
         origin = request.headers.get("Origin")
         if not is_welcome(origin, request.host, allowed_origins):
             abort(403, "This page may not open a chat here.")
-        if not store.exists(_token()):
+        try:
+            if _is_plain():
+                g.session = store.history(_token())
+            elif not store.exists(_token()):
+                raise SessionGone
+        except SessionGone:
             abort(403, "No such session. Begin one with POST /token.")
 
     @Sock().route("/chat", routes, choose_subprotocol=choose_subprotocol)
     def chat(link: Link) -> None:
         kind = Events if link.subprotocol == SUBPROTOCOL else Plain
         connection: Connection = kind(link, _token(), refresher.refresh, mailbox, ringer, longest)
+        if kind is Plain:
+            connection.on_session(g.pop("session"))  # what ended before the upgrade is not sent
         relay_to(connection)
 
     def relay_to(connection: Connection) -> None:
