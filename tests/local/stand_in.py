@@ -27,7 +27,7 @@ def leave(*_: object) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, lambda *_: note("interrupted", name))
-    if "parent" in manners:
+    if "parent" in manners:  # of a child that outlives whatever is waited for
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         note("pids", child.pid)
     note("pids", os.getpid())
@@ -35,5 +35,5 @@ if __name__ == "__main__":
     if "slow" not in manners and "ends" not in manners:
         note(f"{name}.starts", os.getpid())  # which is when it is ready
     while "ends" not in manners:
-        time.sleep(600)
+        time.sleep(600)  # until a signal: that is what the tests send
     sys.exit(7)
