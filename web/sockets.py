@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from functools import partial
 
 from flask import Blueprint, abort, g, request
 
@@ -12,6 +13,7 @@ from chat.mailbox import Mailbox
 from chat.store import Store
 from web.connection import Connection
 from web.events import SUBPROTOCOL, Events
+from web.inbox import Inbox, Step
 from web.link import Link
 from web.origin import is_welcome
 from web.plain import Plain
@@ -83,18 +85,35 @@ def sockets(
         relay_to(connection)
 
     def relay_to(connection: Connection) -> None:
+        inbox = Inbox()
         try:
             with connection.hold():
                 relay.open(connection)
                 connection.show(store.history(connection.token))
             while True:
-                connection.on_frame(connection.link.receive())
+                step = connection.on_frame(connection.link.receive())
+                if step:
+                    inbox.put(partial(_do, connection, step, inbox))
         except SessionGone:
             connection.end()
         except Busy as error:
             log.warning("%s", error)
             connection.link.close(1013, "try again later")
         finally:
+            inbox.join()  # what was said before the end counts
             relay.close(connection)
 
     return routes
+
+
+def _do(connection: Connection, step: Step, inbox: Inbox) -> None:
+    """Do a step; if it fails, close the socket and drop the steps behind it."""
+    try:
+        step()
+    except SessionGone:
+        connection.end()
+        inbox.drop()
+    except Exception:
+        log.exception("a frame failed by our own fault")
+        connection.link.close(1011, "our fault")
+        inbox.drop()
