@@ -13,6 +13,7 @@ from chat.mailbox import Mailbox
 from chat.store import Store
 from web.connection import Connection
 from web.events import SUBPROTOCOL, Events
+from web.handshake import explain_refusals
 from web.inbox import Inbox, Step
 from web.link import Link
 from web.origin import is_welcome
@@ -25,6 +26,7 @@ from web.sock import Sock
 
 log = logging.getLogger(__name__)
 
+_PATH = "/chat"
 _BEARER = "bearer."
 
 
@@ -61,6 +63,7 @@ def sockets(
 ) -> Blueprint:
     """Return the route of the WebSocket."""
     routes = Blueprint("sockets", __name__)
+    explain_refusals(routes, _PATH, allowed_origins, _token)
 
     @routes.before_request
     def admit() -> None:
@@ -76,7 +79,7 @@ def sockets(
         except SessionGone:
             abort(403, "No such session. Begin one with POST /token.")
 
-    @Sock().route("/chat", routes, choose_subprotocol=choose_subprotocol)
+    @Sock().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
     def chat(link: Link) -> None:
         kind = Events if link.subprotocol == SUBPROTOCOL else Plain
         connection: Connection = kind(link, _token(), refresher.refresh, mailbox, ringer, longest)
