@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from flask import Blueprint, Request, Response, request
 
-from web.origin import differs_in_port, is_welcome
+from web.origin import differs_in_port, host_of, is_welcome
 from web.throttle import Throttle
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,9 @@ def _cause(
     missing = [name for name in wanted if name not in headers]
     if missing:
         return f"it has no {' and no '.join(missing)}. A proxy must pass all Sec-WebSocket- lines."
-    origin = headers.get("Origin")
-    if not is_welcome(origin, asked.host, allowed):
-        return _foreign(origin or "", asked.host, headers.get("X-Forwarded-Host"))
+    origin, host = headers.get("Origin"), host_of(asked)
+    if not is_welcome(origin, host, allowed):
+        return _foreign(origin or "", host, headers.get("X-Forwarded-Host"))
     if status == 403 and not names_session:
         return (
             "it names no session. The token comes in Sec-WebSocket-Protocol or in the query: a"

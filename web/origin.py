@@ -3,7 +3,17 @@
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from flask import Request
+
 _PORTS = {"http": 80, "https": 443}
+
+
+def host_of(asked: Request) -> str:
+    """Return a request's ``Host`` without its scheme's own port; '' if there is none.
+
+    Werkzeug 3.1 takes a name with an underscore, such as a container's, for none.
+    """
+    return asked.host or asked.headers.get("Host", "")
 
 
 def is_welcome(origin: str | None, host: str, allowed: Collection[str]) -> bool:

@@ -16,7 +16,7 @@ from web.events import SUBPROTOCOL, Events
 from web.handshake import explain_refusals
 from web.inbox import Inbox, Step
 from web.link import Link
-from web.origin import is_welcome
+from web.origin import host_of, is_welcome
 from web.plain import Plain
 from web.refresher import Refresher
 from web.relay import Relay
@@ -69,7 +69,7 @@ def sockets(
     def admit() -> None:
         """Refuse before the upgrade: flask-sock accepts before the handler runs."""
         origin = request.headers.get("Origin")
-        if not is_welcome(origin, request.host, allowed_origins):
+        if not is_welcome(origin, host_of(request), allowed_origins):
             abort(403, "This page may not open a chat here.")
         try:
             if _is_plain():
