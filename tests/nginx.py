@@ -43,9 +43,9 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 class Nginx:
     """A proxy to a port of this machine; a context that starts and ends it."""
 
-    def __init__(self, folder: Path, upstream: int, **changed: str) -> None:
+    def __init__(self, folder: Path, upstream: int, *, port: int = 0, **changed: str) -> None:
         """``changed`` replaces lines of the right file, by name; '' leaves one out."""
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._file = folder / "nginx.conf"
         temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in _TEMPORARY)
