@@ -67,11 +67,13 @@ class Events(Connection):
         if event.type == "unserved":
             self._tell_unserved(**event.data)
             return
-        self._told = None  # what happens tells a client that somebody is there
         if event.type in _PASSED_ON:
+            self._told = None  # a client learns from it that somebody is there
             self._send(_PASSED_ON[event.type], event.data)
         elif event.type == "message":
             message = event.data["message"]
+            if "reply_to" in message:
+                self._told = None
             if message.get("status") == "failed":
                 code = message["error"]
                 failure = {"code": code, "msg": words(code), "reply_to": message["reply_to"]}

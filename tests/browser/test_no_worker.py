@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from chat.mailbox import Mailbox
 from chat.worker_presence import ABSENT_AFTER
 from tests import asks
 from tests.browser.conftest import PATIENCE
-from tests.processes import Worker
+from tests.processes import Worker, wait_until
 from tests.system import System
 
 NOTICE = "Nobody can answer right now. Your message is kept and will be answered."
@@ -38,6 +39,7 @@ def test_a_message_that_nobody_can_answer_says_so_and_a_half_reply_too(tab, syst
         expect(tab.text(tab.replies)).to_have_text(["echo: please w0"])
         expect(tab.log.get_by_text(NOTICE)).to_have_count(0)
         worker.kill()
+        wait_until(lambda: Mailbox(system.client, 0).unserved([tab.entry()["token"]]))
         system.age_heartbeat()
         expect(tab.log.get_by_text(NOTICE)).to_be_visible()
         worker.start()

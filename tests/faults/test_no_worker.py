@@ -11,12 +11,15 @@ from collections.abc import Iterator
 import pytest
 from celery import Celery
 
+from chat.mailbox import Mailbox
 from chat.worker_presence import BEAT_EVERY, beat, last_seen
 from tasks.heartbeat import TICK_EVERY
 from tests import asks
 from tests.clients import Events, Plain, begin
 from tests.processes import Worker, wait_until
 from tests.system import System
+from tests.terminal import person, piping
+from web.terminal.transcript import NOBODY
 
 NOTICE = "no worker has been seen"
 
@@ -88,6 +91,7 @@ def test_people_and_the_log_are_told_and_the_next_worker_answers_all(system, sta
 
     late = Events(system.web.ws, first.token)
     assert late.until_type("wait")["reply_to"] == one
+    assert notices(first) == notices(second) == [one]
     assert [frame["type"] for frame in late.frames] == ["history", "wait"]
 
     two = first.say("two")
@@ -138,6 +142,7 @@ def test_a_half_reply_whose_only_worker_died_is_told_and_goes_on_with_the_next(
         hold.wait()
         socket.until_type("delta")
         worker.kill()
+        wait_until(lambda: Mailbox(system.client, 0).unserved([socket.token]))  # its lease is over
         system.age_heartbeat()
         assert socket.until(is_notice)["reply_to"] == message_id
         assert socket.reply_to(message_id)["status"] == "streaming"
@@ -165,6 +170,19 @@ def test_who_still_waits_when_a_worker_is_back_is_told_that_it_is_only_busy(syst
         assert second.until_answered(two)["msg"] == "echo: hello"
     assert notices(first) == [one]
     assert notices(second) == [two]
+
+
+def test_the_terminal_and_a_pipe_say_it_too(system, start_worker):
+    system.age_heartbeat()
+    with person(system.web.url) as ada, piping(system.web.url, "hello") as chat:
+        ada.types("hi")
+        ada.sees(NOBODY)
+        assert chat.stderr.readline() == f"{NOBODY}\n"
+        start_worker()
+        ada.sees("echo: hi")
+        assert chat.stdout.read() == "echo: hello\n"
+        assert chat.stderr.read() == ""
+        assert chat.wait() == 0
 
 
 def test_a_redis_that_was_away_is_not_taken_for_an_absent_worker(system, start_worker):
