@@ -18,6 +18,7 @@ from web.ringer import Ringer
 from web.sessions import sessions
 from web.sockets import sockets
 from web.terminal.command import chat
+from web.worker_watch import WorkerWatch
 
 # A name is all that anybody sends in a body.
 MOST_IN_A_BODY = 64 * 1024  # bytes
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             relay,
             refresher,
             Ringer(),
+            WorkerWatch(client, mailbox, connections),
             longest=settings.max_message_length,
             allowed_origins=settings.allowed_origins,
         )

@@ -12,10 +12,10 @@ from queue import Empty, SimpleQueue
 import click
 
 from web.terminal.connection import Connection
-from web.terminal.conversation import Reply
+from web.terminal.conversation import NO_WORKER, Reply
 from web.terminal.errors import Failed
 from web.terminal.link import LARGEST_FRAME
-from web.terminal.transcript import clean
+from web.terminal.transcript import NOBODY, clean
 from web.terminal.view import View
 
 GIVE_UP = 60.0  # seconds without a connection; nobody may be there to end it
@@ -54,7 +54,7 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
 
     connection = open_connection(changed)
     signal.signal(signal.SIGINT, lambda *_: woken.put(True))
-    stopped = False
+    stopped = absent = False
     printer = _Printer()
     try:
         message_id = connection.say(text)
@@ -64,6 +64,10 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
                 printer.show(reply)
             if reply and reply.finished:
                 break
+            turn = connection.look().conversation.turn(message_id)
+            absent, told = bool(turn and turn.wait == NO_WORKER), absent
+            if absent and not told:
+                click.echo(NOBODY, err=True)
             with suppress(Empty):
                 if woken.get(timeout=_LOOK_EVERY):
                     if stopped or not connection.look().known:

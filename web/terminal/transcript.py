@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
-from web.terminal.conversation import Reply, Turn
+from web.terminal.conversation import NO_WORKER, Reply, Turn
 from web.terminal.view import View
 
+NOBODY = "Nobody can answer right now. Your message is kept and will be answered."
 _WAITS = {
+    NO_WORKER: NOBODY,
     "busy": "The model is busy; the reply will come.",
     "model_unavailable": "The model is still loading or away; the reply will come.",
 }

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.web.terminal.recording import FRAMES, POINTS, history_after
-from web.terminal.conversation import Conversation, Reply, Turn, fold
+from web.terminal.conversation import NO_WORKER, Conversation, Reply, Turn, fold
 from web.terminal.transcript import Transcript, clean
 from web.terminal.view import View
 
@@ -124,6 +124,10 @@ def test_a_failed_reply_is_told_once_though_the_history_gives_it_an_id():
         (
             turn(wait="model_unavailable"),
             "The model is still loading or away; the reply will come.",
+        ),
+        (
+            turn(wait=NO_WORKER, position=3),
+            "Nobody can answer right now. Your message is kept and will be answered.",
         ),
         (turn(wait="something new"), "The model keeps us waiting; the reply will come."),
     ],

@@ -1,4 +1,4 @@
-import { useMemo } from "react";
+import { Fragment, useMemo } from "react";
 
 import type { Connection, Link } from "../connection";
 import { type Chat, replyOf, retryable, unanswered } from "../fold";
@@ -58,18 +58,22 @@ export function Log({ chat, link, name, connection, onEdit }: Props) {
                 waits={message !== next && waiting.includes(message)}
               >
                 {message === next && !replyOf(chat, message.id)?.msg && (
-                  <Typing place={chat.places[message.id] ?? 0} held={chat.held.includes(message.id)} />
+                  <Typing place={chat.places[message.id] ?? 0} held={chat.held[message.id]} />
                 )}
               </HumanTurn>
             ) : (
-              <ReplyTurn
-                key={message.id}
-                reply={message}
-                onRetry={again && message.reply_to === again.id ? retry : undefined}
-                onAskAgain={
-                  message.status === "failed" && message !== last ? () => askAgain(message) : undefined
-                }
-              />
+              <Fragment key={message.id}>
+                <ReplyTurn
+                  reply={message}
+                  onRetry={again && message.reply_to === again.id ? retry : undefined}
+                  onAskAgain={
+                    message.status === "failed" && message !== last ? () => askAgain(message) : undefined
+                  }
+                />
+                {message.msg && message.reply_to === next?.id && chat.held[next.id] && (
+                  <Typing place={0} held={chat.held[next.id]} />
+                )}
+              </Fragment>
             ),
           )}
           {chat.own.map((own) => (
