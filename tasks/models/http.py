@@ -144,5 +144,5 @@ class Response:
         """
         try:
             return json.loads(b"".join(self.chunks()))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter: it is nested too deeply
             raise ModelRefused("the answer is not JSON") from error
