@@ -50,7 +50,7 @@ def post(url: str, token: str | None, body: dict[str, Any], call: Call) -> Itera
         ModelTimeout, Cancelled: As `Call.left`.
     """
     try:
-        with requests.Session() as session, _ours(call):
+        with requests.Session() as session, _ours(call), call.closed_in_time():
             session.mount("http://", CallAdapter(call))
             session.mount("https://", CallAdapter(call))
             with session.post(

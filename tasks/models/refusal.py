@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from math import inf
 from typing import Any
 
 import requests
@@ -77,7 +78,9 @@ def _said(fields: dict[str, Any]) -> str:
 def _seconds(value: Any) -> float | None:
     try:
         return max(0.0, float(value))
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:  # an integer with hundreds of digits
+        return inf
+    except (TypeError, ValueError):
         return None
 
 

@@ -71,7 +71,8 @@ class Answer:
         self.pieces: list[str] = []
         self.waits: list[Wait] = []
         self.restarts = 0
-        for piece in model.answer([Line("human", text)], said, Hurried(within)):
+        self.call = Hurried(within)
+        for piece in model.answer([Line("human", text)], said, self.call):
             if isinstance(piece, Wait):
                 self.waits.append(piece)
             elif isinstance(piece, Restart):
