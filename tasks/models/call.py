@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from chat.errors import ModelTimeout
 
@@ -43,20 +42,6 @@ class Call:
             if self._cancelled.is_set():
                 self._shut_down()
 
-    @contextmanager
-    def closed_in_time(self) -> Iterator[None]:
-        """Close the connection at the deadline, if the block still runs; raises as `left`.
-
-        A server that sends a header without end lets no single read last too long.
-        """
-        timer = threading.Timer(self.left() + 0.01, self._expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
     def let_go(self) -> None:
         """Forget the connection; it is closed when its owner closes it."""
         with self._lock:
@@ -91,10 +76,6 @@ class Call:
         """Wait, until the deadline at most; raises as `left`."""
         self._cancelled.wait(min(seconds, self.left()))
         self.left()
-
-    def _expire(self) -> None:
-        with self._lock:
-            self._shut_down()
 
     def _shut_down(self) -> None:
         if self._line:

@@ -50,7 +50,7 @@ def post(url: str, token: str | None, body: dict[str, Any], call: Call) -> Itera
         ModelTimeout, Cancelled: As `Call.left`.
     """
     try:
-        with requests.Session() as session, _ours(call), call.closed_in_time():
+        with requests.Session() as session, _ours(call):
             session.mount("http://", CallAdapter(call))
             session.mount("https://", CallAdapter(call))
             with session.post(
@@ -117,11 +117,7 @@ class Response:
         else:
             chunks = iter(lambda: raw.read1(_CHUNK, decode_content=True), b"")
         room = MOST_BYTES
-        while True:
-            self._call.limit()
-            data = next(chunks, b"")
-            if not data:
-                break
+        while data := next(chunks, b""):
             room -= len(data)
             if room < 0:
                 raise ModelRefused(f"the answer has more than {MOST_BYTES} bytes")

@@ -109,11 +109,6 @@ STATUSES += [500, 501, 502, 503, 504, 529, 999]
 # Whole answers that are wrong from their first byte.
 ANSWERS: dict[str, Answer] = {
     **{str(status): then(f"{status} Status", Location="/elsewhere") for status in STATUSES},
-    **{
-        f"{status} after {value[:30]}": then(f"{status} Status", **{"Retry-After": value})
-        for status in (429, 503)
-        for value in AFTER
-    },
     "too long": then("400 Bad", {"error": "the prompt has too many tokens"}),
     "too long, and later": then("422 Bad", {"error": "length"}, **{"Retry-After": "0"}),
     "refused in a page": then("400 Bad", b"<html>no"),
@@ -148,6 +143,11 @@ ANSWERS: dict[str, Answer] = {
         + [b'{"generated_text": 7}', b'[{"generated_text": null}]', b'{"error": "no"}']
         + [b'{"choices": [{"message": null}]}', b'{"choices": [{"message": {"content": 7}}]}']
     },
+}
+NAMES_A_TIME: dict[str, Answer] = {
+    f"{status} after {value[:30]}": then(f"{status} Status", **{"Retry-After": value})
+    for status in (429, 503)
+    for value in AFTER
 }
 LOADING: dict[str, Answer] = {
     estimate.decode()[:30]: then("503 Status", b'{"error": "", "estimated_time": %s}' % estimate)
@@ -201,6 +201,12 @@ def test_a_wrong_answer_after_some_text_is_asked_for_four_times_at_most(protocol
     begun = stream(TEXT[protocol](BEGUN))
     assert ask(protocol, begun, answer) <= 1 + MOST_TRIES
     assert ask(protocol, answer, said="what a dead worker left") <= 1 + MOST_TRIES
+
+
+@pytest.mark.parametrize("answer", NAMES_A_TIME.values(), ids=NAMES_A_TIME.keys())
+def test_whatever_time_a_server_names_it_is_asked_four_times_at_most(answer):
+    assert ask("chat", answer) <= MOST_TRIES
+    assert ask("chat", stream(TEXT["chat"](BEGUN)), answer) <= 1 + MOST_TRIES
 
 
 @pytest.mark.parametrize("answer", LOADING.values(), ids=LOADING.keys())
