@@ -11,7 +11,8 @@ says more; it is left out of the echo:
   `POST /release/NAME`; `GET /holding/NAME` and `/closed/NAME` wait until it does so, and until the
   client has closed its connection.
 - ``status=N``, with ``retry_after=S``, ``estimated=S``, ``error=TEXT``.
-- ``fault=``: ``cut:K`` and ``error:K`` (before token K), ``garbage``, ``bare``, ``list``,
+- ``fault=``: ``cut:K``, ``error:K`` and ``event:K`` (no event of the protocol; each before token
+  K), ``garbage``, ``bare``, ``list``,
   ``silence``, ``empty``, ``stop`` (the stop string in two tokens, and more), ``surrogates``.
 - ``times=N`` and ``name=NAME``: only the first N requests under that name show status or fault.
 
@@ -165,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
             if at == str(number) and fault == "error":
                 self._event(protocol.error())
                 return self._end_stream()
+            if at == str(number) and fault == "event":
+                self._event("ping")
             if delay:
                 time.sleep(delay)
             self._event(protocol.event(token))
