@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import signal
+import time
 
 import pytest
 
 from tests import asks
 from tests.clients import history
+from tests.silent_proxy import SilentProxy
 from tests.terminal import person, piping
+from web.terminal.liveness import PING_AFTER_DUE, PING_AFTER_IDLE, PONG_WITHIN, UNSEEN
 
 LOST = "The connection is lost; trying again."
 BACK = "Connected again."
@@ -155,3 +159,60 @@ def test_a_pipe_prints_a_reply_whole_and_once_though_the_web_process_is_killed(s
         system.web.start()
         assert begun + chat.stdout.read() == hold.text + "\n"
         assert (chat.wait(), chat.stderr.read()) == (0, "")
+
+
+def test_a_connection_that_goes_silent_in_mid_reply_is_left_and_the_reply_is_whole(
+    system, tmp_path
+):
+    with (
+        SilentProxy(system.web.port) as proxy,
+        person(proxy.url, "--token-file", str(tmp_path / "token")) as ada,
+        asks.held(system, at=3) as hold,
+        asks.held(system, at=3) as piped,
+    ):
+        ada.is_asked()
+        ada.types(hold.ask)
+        ada.sees(BEGUN)
+        with piping(proxy.url, piped.ask) as chat:
+            begun = chat.stdout.read(len(BEGUN))
+            went_silent = time.monotonic()
+            proxy.go_silent()
+            hold.release()
+            piped.release()
+            ada.sees(LOST)
+            assert time.monotonic() - went_silent > PING_AFTER_DUE  # no sooner than it is certain
+            ada.sees("w11")
+            ada.is_asked()
+            assert begun + chat.stdout.read() == piped.text + "\n"
+            assert time.monotonic() - went_silent < 20
+            assert chat.wait() == 0
+    assert reply_on(ada.screen) == hold.text
+
+
+def test_a_client_that_was_stopped_asks_at_once_whether_its_connection_lives(system):
+    with SilentProxy(system.web.port) as proxy, person(proxy.url) as ada:
+        ada.is_asked()
+        ada.signal(signal.SIGSTOP)
+        time.sleep(UNSEEN + 0.5)  # this is what is tried: time that nobody looked
+        proxy.go_silent()
+        ada.signal(signal.SIGCONT)
+        woken = time.monotonic()
+        ada.sees(LOST)
+        assert PONG_WITHIN - 1 < time.monotonic() - woken < PING_AFTER_IDLE - UNSEEN
+        ada.sees(BACK)
+        ada.types("hello")
+        ada.sees("echo: hello")
+
+
+def test_a_client_that_was_stopped_keeps_a_connection_that_lives(system):
+    with SilentProxy(system.web.port) as proxy, person(proxy.url) as ada:
+        ada.is_asked()
+        opened = proxy.opened
+        ada.signal(signal.SIGSTOP)
+        time.sleep(UNSEEN + 0.5)
+        ada.signal(signal.SIGCONT)
+        ada.types("hello")
+        ada.sees("echo: hello")
+        time.sleep(PONG_WITHIN + 1)
+        assert LOST not in ada.screen
+        assert proxy.opened == opened

@@ -12,7 +12,7 @@ from typing import Any
 from web.terminal.asks import Ask, Asks
 from web.terminal.conversation import GapError, fold
 from web.terminal.errors import Failed
-from web.terminal.link import LARGEST_FRAME, Link, LostError, encode
+from web.terminal.link import LARGEST_FRAME, Link, LostError, SilentError, encode
 from web.terminal.pause import pause
 from web.terminal.view import View
 
@@ -133,6 +133,10 @@ class Connection:
                 began = time.monotonic()
                 try:
                     self._follow()
+                except SilentError:
+                    self._lose()
+                    tries = 0
+                    continue  # at once: nobody hammers who has waited for an answer first
                 except LostError:
                     self._lose()
                 tries = tries + 1 if time.monotonic() - began < STEADY else 1
@@ -154,7 +158,7 @@ class Connection:
         link = Link(self._url, self._token)
         try:
             while True:
-                frame = link.receive()
+                frame = link.receive(lambda: self.look().at_work)
                 try:
                     self._fold(frame, link)
                 except (GapError, KeyError, TypeError, ValueError) as error:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import select
+import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import websocket
 
 from web.terminal.errors import Failed
+from web.terminal.liveness import LOOK_EVERY, Liveness, Verdict
 
 EVENTS = "chat.events.v1"
 LARGEST_FRAME = 64 * 1024  # bytes, the contract's bound
 
 CONNECT_WITHIN = 10.0  # seconds
-SILENCE = 60.0  # seconds; the server pings every 25, so that a longer one is a dead connection
+# Seconds without one byte more, in the middle of a frame that is sent or read. A timeout while
+# reading is no end: the library goes on with the frame, and `Liveness` judges the silence.
+STALLED = 10.0
 
 _EXPIRED = 1008
 _GOOD_BYE = (1000).to_bytes(2, "big")
@@ -23,6 +29,10 @@ _GONE = "This chat has expired or was erased."
 
 class LostError(Exception):
     """The connection is gone, or did not come about."""
+
+
+class SilentError(LostError):
+    """Nothing has come for so long that the connection is taken for dead."""
 
 
 class Link:
@@ -51,24 +61,53 @@ class Link:
         if self._socket.subprotocol != EVENTS:
             self._socket.shutdown()
             raise Failed(f"The server does not speak {EVENTS}.")
-        self._socket.settimeout(SILENCE)
+        self._socket.settimeout(STALLED)
+        self._liveness = Liveness()
 
-    def receive(self) -> Any:
-        """Return what the next frame holds.
+    def receive(self, is_due: Callable[[], bool]) -> Any:
+        """Return what the next frame holds. ``is_due`` tells whether an answer is waited for.
 
         Raises:
-            LostError: The connection was cut, or this is no frame of the contract.
+            LostError: The connection was cut, went silent, or this is no frame of the contract.
             Failed: The session has ended.
         """
         try:
-            opcode, data = self._socket.recv_data()
-            if opcode != websocket.ABNF.OPCODE_CLOSE:
-                return json.loads(data)
+            while True:
+                self._check(is_due())
+                opcode, data = self._read()
+                if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    break
+                if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
+                    return json.loads(data)
         except (OSError, ValueError, websocket.WebSocketException) as error:
             raise LostError from error
         if int.from_bytes(data[:2], "big") == _EXPIRED:
             raise Failed(_GONE)
         raise LostError
+
+    def _check(self, due: bool) -> None:
+        verdict = self._liveness.check(due=due)
+        if verdict is Verdict.PING:
+            self.send({"type": "ping"})
+        elif verdict is Verdict.DEAD:
+            self._socket.abort()
+            raise SilentError
+
+    def _read(self) -> tuple[int | None, bytes]:
+        """Return the next frame's opcode and data; None if it is not whole soon."""
+        wire = self._socket.sock
+        if wire is None:
+            raise LostError
+        # TLS may hold decrypted bytes that `select` does not see.
+        held = isinstance(wire, ssl.SSLSocket) and wire.pending()
+        if not held and not select.select([wire], [], [], LOOK_EVERY)[0]:
+            return None, b""
+        self._liveness.heard()
+        try:
+            opcode, data = self._socket.recv_data(control_frame=True)
+        except websocket.WebSocketTimeoutException:
+            return None, b""  # it stands still in the middle of a frame
+        return opcode, data
 
     def send(self, frame: dict[str, Any]) -> None:
         """Send a frame, or have `receive` find out that this link is dead."""
