@@ -310,18 +310,6 @@ def test_a_piped_message_whose_reply_goes_to_a_terminal_is_as_harmless(system):
     assert someone.sees_end() == 0
 
 
-@pytest.mark.parametrize("moment", ["at the prompt", "in mid-reply"])
-def test_a_kill_leaves_the_terminal_in_order(system, ada, moment):
-    with asks.held(system, at=3) as hold:
-        if moment == "in mid-reply":
-            ada.types(hold.ask)
-            ada.sees("echo: please w0")
-        assert not ada.echoes
-        ada.signal(signal.SIGTERM)
-        assert ada.sees_end() == 128 + signal.SIGTERM
-    assert ada.echoes
-
-
 @pytest.mark.parametrize(
     ("env", "unwanted"), [({"NO_COLOR": "1"}, "\x1b[1m"), ({"TERM": "dumb"}, "\x1b")]
 )
@@ -392,6 +380,7 @@ def test_a_ctrl_c_too_late_for_one_reply_stops_no_other(system, monkeypatch):
 
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
     monkeypatch.setattr(prompt, "silent_keyboard", nullcontext)
+    monkeypatch.setattr(prompt, "modes_kept", lambda *_: nullcontext())
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         prompt.Prompt(opened, opened).run()

@@ -5,49 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import stat
-import threading
 import uuid
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.processes import wait_until
 from tests.terminal import pipe, piping
+from tests.web.terminal.answering import answering
 from web.terminal.errors import Failed
 from web.terminal.link import Link, LostError
 from web.terminal.session import TokenFile, begin, check_url, is_alive
 
 TOKEN = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
-
-
-@contextmanager
-def answering(status, body=b"", **headers):
-    """Give the address of a server that answers everything alike, and what it was asked."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self):
-            asked.append((self.requestline, dict(self.headers)))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = answer
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize(
