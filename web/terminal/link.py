@@ -13,6 +13,7 @@ import websocket
 
 from web.terminal.errors import Failed
 from web.terminal.liveness import LOOK_EVERY, Liveness, Verdict
+from web.terminal.session import is_alive
 
 EVENTS = "chat.events.v1"
 LARGEST_FRAME = 64 * 1024  # bytes, the contract's bound
@@ -22,13 +23,13 @@ CONNECT_WITHIN = 10.0  # seconds
 # reading is no end: the library goes on with the frame, and `Liveness` judges the silence.
 STALLED = 10.0
 
-_EXPIRED = 1008
+_EXPIRED, _TOO_BUSY = 1008, 1013
 _GOOD_BYE = (1000).to_bytes(2, "big")
 _GONE = "This chat has expired or was erased."
 
 
 class LostError(Exception):
-    """The connection is gone, or did not come about."""
+    """The connection is gone, or did not come about; the message is a sentence, or nothing."""
 
 
 class SilentError(LostError):
@@ -53,9 +54,7 @@ class Link:
                 redirect_limit=0,  # the token is for this server alone
             )
         except websocket.WebSocketBadStatusException as error:
-            if error.status_code == 403:
-                raise Failed(_GONE) from None
-            raise LostError from error
+            raise LostError(_why_refused(url, token, error.status_code)) from error
         except (OSError, ValueError, websocket.WebSocketException) as error:
             raise LostError from error
         if self._socket.subprotocol != EVENTS:
@@ -81,9 +80,10 @@ class Link:
                     return json.loads(data)
         except (OSError, ValueError, websocket.WebSocketException) as error:
             raise LostError from error
-        if int.from_bytes(data[:2], "big") == _EXPIRED:
+        code = int.from_bytes(data[:2], "big")
+        if code == _EXPIRED:
             raise Failed(_GONE)
-        raise LostError
+        raise LostError("The chat is too busy for this connection." if code == _TOO_BUSY else "")
 
     def _check(self, due: bool) -> None:
         verdict = self._liveness.check(due=due)
@@ -127,6 +127,31 @@ class Link:
         """Hang up, and give the socket back; only for the thread that receives."""
         self.hang_up()
         self._socket.shutdown()
+
+
+def _why_refused(url: str, token: str, status: int) -> str:
+    """Return why a handshake got an HTTP status other than 101.
+
+    Raises:
+        Failed: The session has ended.
+    """
+    if status == 403:
+        if not _lives(url, token):
+            raise Failed(_GONE)
+        return "The chat refuses this connection (HTTP 403)."
+    if status == 429:
+        return "The chat has too many connections from here (HTTP 429)."
+    if status >= 500:
+        return f"The chat takes no connection right now (HTTP {status})."
+    return f"The chat cannot be reached by WebSocket (HTTP {status}); a proxy may be in the way."
+
+
+def _lives(url: str, token: str) -> bool:
+    """Tell whether a session lives, or whether that cannot be known for now."""
+    try:
+        return is_alive(url, token)
+    except Failed:
+        return True
 
 
 def encode(frame: dict[str, Any]) -> str:

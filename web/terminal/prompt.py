@@ -24,7 +24,8 @@ from web.terminal.keyboard import (
     stands_on_one_row,
 )
 from web.terminal.modes import modes_kept
-from web.terminal.transcript import Transcript, clean, note
+from web.terminal.patience import Patience, still_waiting
+from web.terminal.transcript import Transcript, clean, note, why_waiting
 
 HELP = """\
 /retry          answer the last message again
@@ -124,11 +125,19 @@ class Prompt:
 
     def _follow(self) -> None:
         """Print what comes until all is answered."""
+        patience, told = Patience(), {""}
         with silent_keyboard():
             while True:
                 with self._lock:
                     view = self._connection.look()
-                    self._print(self._transcript.news(view))
+                    news = self._transcript.news(view)
+                    if news:
+                        patience.renew()
+                    elif patience.over and not why_waiting(view):
+                        text = still_waiting(view)
+                        news = self._transcript.aside(text if text not in told else "")
+                        told.add(text)
+                    self._print(news)
                 if not view.at_work:
                     return
                 if self._pressed():

@@ -8,14 +8,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def answering(status, body=b"", **headers):
-    """Give the address of a server that answers everything alike, and what it was asked."""
+def answering(status, body=b"", at=None, **headers):
+    """Give the address of a server that answers everything alike, and what it was asked.
+
+    ``at`` has other statuses, by path.
+    """
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
             asked.append((self.requestline, dict(self.headers)))
-            self.send_response(status)
+            self.send_response((at or {}).get(self.path, status))
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), value)
             self.send_header("Content-Length", str(len(body)))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 
+from tests.web.terminal.raw_server import frame, raw_server
 from web.terminal import link as wire
 from web.terminal import liveness
-from web.terminal.link import EVENTS, Link, SilentError
-
-ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+from web.terminal.link import Link, SilentError
 
 
 @pytest.fixture(autouse=True)
@@ -32,53 +28,15 @@ def _a_tenth_of_all_times(monkeypatch):
         monkeypatch.setattr(module, name, getattr(module, name) / 10)
 
 
-def frame(text):
-    data = text.encode()
-    return bytes([0x81, 126]) + len(data).to_bytes(2, "big") + data
-
-
 @contextmanager
 def linked(serve):
-    """Give a link to a server that runs ``serve(connection, heard)``; ``heard`` grows by frames."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    heard = []
-
-    def hear(connection):
-        with suppress(OSError, ValueError):
-            while head := connection.recv(2, socket.MSG_WAITALL):
-                body = connection.recv(4 + (head[1] & 127), socket.MSG_WAITALL)
-                heard.append(bytes(c ^ body[n % 4] for n, c in enumerate(body[4:])))
-
-    def run():
-        connection, _ = listener.accept()
-        with connection, suppress(OSError):
-            asked = b""
-            while not asked.endswith(b"\r\n\r\n"):
-                asked += connection.recv(4096)
-            key = next(
-                x.split()[1] for x in asked.split(b"\r\n") if x.startswith(b"Sec-WebSocket-K")
-            )
-            answer = base64.b64encode(hashlib.sha1(key + ACCEPT).digest()).decode()  # noqa: S324
-            head = (
-                "HTTP/1.1 101 Switching Protocols",
-                "Upgrade: websocket",
-                "Connection: Upgrade",
-                f"Sec-WebSocket-Accept: {answer}",
-                f"Sec-WebSocket-Protocol: {EVENTS}",
-            )
-            connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
-            threading.Thread(target=hear, args=[connection], daemon=True).start()
-            serve(connection, heard)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    link = Link(f"http://127.0.0.1:{listener.getsockname()[1]}", "token")
-    try:
-        yield link, heard
-    finally:
-        link.close()
-        thread.join()
-        listener.close()
+    """Give a link to a server that runs ``serve(connection, heard)``, and what it has heard."""
+    with raw_server(serve) as (url, heard):
+        link = Link(url, "token")
+        try:
+            yield link, heard
+        finally:
+            link.close()
 
 
 def is_due():

@@ -62,7 +62,7 @@ def beginning_a_session(_):
 @contextmanager
 def connecting(_):
     with answering(200, json.dumps({"token": TOKEN}).encode()) as (url, _), person(url) as ada:
-        ada.sees("trying again.")
+        ada.sees("cannot be reached by WebSocket (HTTP 200)")
         yield ada
 
 

@@ -258,6 +258,16 @@ def test_only_a_line_that_stands_on_one_row_is_redrawn_there(system, token_file,
         ada.sees(f"echo: {line}")
 
 
+def test_a_model_that_keeps_silent_is_told_once(system, ada):
+    with asks.held(system, at=0) as hold:
+        ada.types(hold.ask)
+        ada.sees("The reply has not begun yet.")
+        hold.release()
+        ada.sees("w11")
+        ada.is_asked()
+    assert ada.screen.count("has not begun yet") == 1
+
+
 def test_an_erased_chat_is_told_and_a_new_one_is_a_command_away(system, ada, token_file):
     token = token_file.read_text().strip()
     requests.delete(f"{system.web.url}/token?token={token}", timeout=20)

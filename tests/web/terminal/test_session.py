@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import stat
 import uuid
@@ -86,6 +87,30 @@ def test_the_token_is_in_no_address_of_a_socket():
     assert line == "GET /chat HTTP/1.1"
     assert headers["Sec-WebSocket-Protocol"] == f"chat.events.v1,bearer.{TOKEN}"
     assert "Origin" not in headers
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (200, "by WebSocket (HTTP 200); a proxy"),
+        (400, "by WebSocket (HTTP 400); a proxy"),
+        (404, "by WebSocket (HTTP 404); a proxy"),
+        (429, "too many connections from here"),
+        (500, "takes no connection right now (HTTP 500)"),
+        (503, "takes no connection right now (HTTP 503)"),
+    ],
+)
+def test_a_handshake_that_is_refused_says_why_and_is_tried_again(status, told):
+    with answering(status) as (url, _), pytest.raises(LostError, match=re.escape(told)):
+        Link(url, TOKEN)
+
+
+def test_a_chat_that_refuses_a_living_session_has_not_erased_it():
+    with (
+        answering(403, at={"/refresh_token": 200}) as (url, _),
+        pytest.raises(LostError, match="refuses this connection"),
+    ):
+        Link(url, TOKEN)
 
 
 def test_a_socket_follows_no_one_elsewhere():
