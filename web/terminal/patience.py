@@ -39,7 +39,7 @@ def still_waiting(view: View) -> str:
     if not view.known:
         return "Still connecting."
     if turn:
-        return "" if turn.reply else "The reply has not begun yet."
+        return "" if turn.reply and turn.reply.msg else "The reply has not begun yet."
     return "The chat has not taken the message yet." if view.waiting else ""
 
 

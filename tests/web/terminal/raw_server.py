@@ -39,11 +39,12 @@ def raw_server(serve):
         while not asked.endswith(b"\r\n\r\n"):
             asked += connection.recv(4096)
         key = next(x.split()[1] for x in asked.split(b"\r\n") if x.startswith(b"Sec-WebSocket-Key"))
+        accept = base64.b64encode(hashlib.sha1(key + ACCEPT).digest()).decode()  # noqa: S324
         head = (
             "HTTP/1.1 101 Switching Protocols",
             "Upgrade: websocket",
             "Connection: Upgrade",
-            f"Sec-WebSocket-Accept: {base64.b64encode(hashlib.sha1(key + ACCEPT).digest()).decode()}",  # noqa: S324
+            f"Sec-WebSocket-Accept: {accept}",
             f"Sec-WebSocket-Protocol: {EVENTS}",
         )
         connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
