@@ -10,6 +10,7 @@ from chat.mailbox import Mailbox
 from chat.settings import Settings, load_settings_or_exit
 from chat.store import Store
 from web.connections import Connections
+from web.limits import MOST_IN_A_BODY
 from web.page import page
 from web.problems import answer_in_json
 from web.refresher import Refresher
@@ -19,9 +20,6 @@ from web.sessions import sessions
 from web.sockets import sockets
 from web.terminal.command import chat
 from web.worker_watch import WorkerWatch
-
-# A name is all that anybody sends in a body.
-MOST_IN_A_BODY = 64 * 1024  # bytes
 
 
 def create_app(settings: Settings | None = None) -> Flask:
