@@ -177,11 +177,11 @@ def test_the_terminal_and_a_pipe_say_it_too(system, start_worker):
     with person(system.web.url) as ada, piping(system.web.url, "hello") as chat:
         ada.types("hi")
         ada.sees(NOBODY)
-        assert f"{NOBODY}\n" in iter(chat.stderr.readline, "")  # its place in the queue comes before
+        assert f"{NOBODY}\n" in iter(chat.stderr.readline, "")  # its place may come before
         start_worker()
         ada.sees("echo: hi")
         assert chat.stdout.read() == "echo: hello\n"
-        assert chat.stderr.read() == ""
+        assert NOBODY not in chat.stderr.read()
         assert chat.wait() == 0
 
 
