@@ -7,12 +7,12 @@ PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 CLIENT := web/client
 GPTJ := .venv-gptj
 
-.PHONY: run test chaos lint clean chromium client-test gptj test-gptj
+.PHONY: run test chaos lint clean chromium nginx client-test gptj test-gptj
 
 run: $(VENV)/local
 	@$(PYTHON) -m local
 
-test: lint chromium client-test
+test: lint chromium nginx client-test
 	$(PYTHON) -m pytest --timeout=120 --numprocesses=3 --dist=loadscope
 
 # Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
@@ -39,6 +39,10 @@ clean:
 # The browser tests drive the system's own.
 chromium:
 	@command -v chromium >/dev/null || sh local/debian.sh chromium
+
+# Some tests stand behind a proxy. Debian keeps it where only root looks for programs.
+nginx:
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || sh local/debian.sh nginx-light
 
 client-test: $(CLIENT)/node_modules/.package-lock.json
 	cd $(CLIENT) && npm test

@@ -138,10 +138,16 @@ class RetryInSchema(Schema):
     id = Id(required=True)
 
 
+class PingInSchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+
 CLIENT_FRAMES: dict[str, Schema] = {
     "message": MessageInSchema(),
     "stop": StopInSchema(),
     "retry": RetryInSchema(),
+    "ping": PingInSchema(),
 }
 
 
@@ -237,6 +243,10 @@ class AckSchema(Schema):
     type = fields.Constant("ack")
     id = fields.String()
     position = fields.Integer()
+
+
+class PongSchema(Schema):
+    type = fields.Constant("pong")
 
 
 class StartSchema(Schema):

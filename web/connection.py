@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from chat.channel import Event
 from chat.store import Session
+from web.inbox import Step
 from web.link import Link
 
 # Events that arrive while the history is read. When there are more, the history is read again.
@@ -104,10 +105,10 @@ class Connection:
         """Send an event that follows what was sent."""
         raise NotImplementedError
 
-    def on_frame(self, frame: str | bytes) -> None:
-        """Do what the client asks for.
+    def on_frame(self, frame: str | bytes) -> Step | None:
+        """Do what needs nobody else; return the step that asks Redis, if there is one.
 
-        Raises:
-            SessionGone: The session has ended.
+        The step may take seconds where Redis does not answer, and raises SessionGone where the
+        session has ended.
         """
         raise NotImplementedError

@@ -17,6 +17,8 @@ from chat.schemas import (
     ErrorSchema,
     HistorySchema,
     MessageFrameSchema,
+    PongSchema,
+    RefusedFrame,
     StartSchema,
     WaitSchema,
     message_text,
@@ -25,6 +27,7 @@ from chat.schemas import (
 from chat.store import Session
 from chat.worker_presence import ABSENT_AFTER
 from web.connection import Connection
+from web.inbox import Step
 from web.link import Link
 from web.ringer import Ringer
 from web.worker_watch import WorkerWatch
@@ -35,6 +38,7 @@ _ACK = AckSchema()
 _ERROR = ErrorSchema()
 _HISTORY = HistorySchema()
 _MESSAGE = MessageFrameSchema()
+_PONG = PongSchema()
 _PASSED_ON = {"start": StartSchema(), "delta": DeltaSchema(), "wait": WaitSchema()}
 
 
@@ -82,10 +86,19 @@ class Events(Connection):
                 self._send(_MESSAGE, message)
             self._watch.look_at(self)  # another message may be the oldest unanswered one now
 
-    def on_frame(self, frame: str | bytes) -> None:
-        asked: dict[str, Any] = {}
+    def on_frame(self, frame: str | bytes) -> Step | None:
         try:
             asked = read_frame(frame)
+        except RefusedFrame as error:
+            refused = error
+            return lambda: self._refuse(refused, refused.id)  # in its turn
+        if asked["type"] == "ping":
+            self._send(_PONG, {})
+            return None
+        return lambda: self._do(asked)
+
+    def _do(self, asked: dict[str, Any]) -> None:
+        try:
             match asked["type"]:
                 case "message":
                     text = message_text(asked["msg"], self._longest)
@@ -95,7 +108,7 @@ class Events(Connection):
                 case "stop":
                     self._stop(asked.get("id"))
         except ChatError as error:
-            self._refuse(error, asked.get("id") or getattr(error, "id", None))
+            self._refuse(error, asked.get("id"))
 
     def _accept(self, message_id: str, text: str) -> Accepted:
         return self._mailbox.accept(self.token, message_id, text)

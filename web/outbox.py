@@ -18,6 +18,9 @@ from contextlib import suppress
 # So much may wait behind the frame that is being written. A frame that nothing waits before may
 # be larger: a history is long, and a client that has just come waits for nothing else.
 MOST_WAITING = 1024 * 1024  # bytes
+# What a frame that waits costs beside its bytes: else a flood of pings, whose answers have two
+# bytes, would fill many times that memory.
+_COST = 64  # bytes
 
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, 0 s
 
@@ -53,7 +56,7 @@ class Outbox:
         with self._lock:
             if self._finished:
                 return True
-            if self._waiting and self._size + len(frame) > MOST_WAITING:
+            if self._waiting and self._size + len(frame) + _COST > MOST_WAITING:
                 return False
             self._write(frame)
             return True
@@ -91,7 +94,7 @@ class Outbox:
     def _write(self, frame: bytes) -> None:
         if self._waiting is not None:
             self._waiting.append(frame)
-            self._size += len(frame)
+            self._size += len(frame) + _COST
             return
         rest = frame[self._hand_over(frame) :]
         if rest:
@@ -163,6 +166,6 @@ class Outbox:
             self._rest()
             return b""
         frame = self._waiting.popleft()
-        self._size -= len(frame)
+        self._size -= len(frame) + _COST
         self._begin()
         return frame

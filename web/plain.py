@@ -12,6 +12,7 @@ from chat.mailbox import Mailbox
 from chat.schemas import BOT, PlainSchema, message_text, new_id, timestamp
 from chat.store import Session
 from web.connection import Connection
+from web.inbox import Step
 from web.link import Link
 from web.ringer import Ringer
 
@@ -50,7 +51,10 @@ class Plain(Connection):
         if event.type == "message" and "reply_to" in event.data["message"]:
             self._send_reply(event.data["message"])
 
-    def on_frame(self, frame: str | bytes) -> None:
+    def on_frame(self, frame: str | bytes) -> Step:
+        return lambda: self._accept(frame)
+
+    def _accept(self, frame: str | bytes) -> None:
         try:
             if isinstance(frame, bytes):
                 raise Invalid("a binary frame")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from functools import partial
 
 from flask import Blueprint, abort, g, request
 
@@ -12,8 +13,10 @@ from chat.mailbox import Mailbox
 from chat.store import Store
 from web.connection import Connection
 from web.events import SUBPROTOCOL, Events
+from web.handshake import explain_refusals
+from web.inbox import Inbox, Step
 from web.link import Link
-from web.origin import is_welcome
+from web.origin import host_of, is_welcome
 from web.plain import Plain
 from web.refresher import Refresher
 from web.relay import Relay
@@ -24,6 +27,7 @@ from web.worker_watch import WorkerWatch
 
 log = logging.getLogger(__name__)
 
+_PATH = "/chat"
 _BEARER = "bearer."
 
 
@@ -61,12 +65,13 @@ def sockets(
 ) -> Blueprint:
     """Return the route of the WebSocket."""
     routes = Blueprint("sockets", __name__)
+    explain_refusals(routes, _PATH, allowed_origins, _token)
 
     @routes.before_request
     def admit() -> None:
         """Refuse before the upgrade: flask-sock accepts before the handler runs."""
         origin = request.headers.get("Origin")
-        if not is_welcome(origin, request.host, allowed_origins):
+        if not is_welcome(origin, host_of(request), allowed_origins):
             abort(403, "This page may not open a chat here.")
         try:
             if _is_plain():
@@ -76,7 +81,7 @@ def sockets(
         except SessionGone:
             abort(403, "No such session. Begin one with POST /token.")
 
-    @Sock().route("/chat", routes, choose_subprotocol=choose_subprotocol)
+    @Sock().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
     def chat(link: Link) -> None:
         connection: Connection
         shared = (link, _token(), refresher.refresh, mailbox, ringer, longest)
@@ -89,18 +94,35 @@ def sockets(
         relay_to(connection)
 
     def relay_to(connection: Connection) -> None:
+        inbox = Inbox()
         try:
             with connection.hold():
                 relay.open(connection)
                 connection.show(store.history(connection.token))
             while True:
-                connection.on_frame(connection.link.receive())
+                step = connection.on_frame(connection.link.receive())
+                if step:
+                    inbox.put(partial(_do, connection, step, inbox))
         except SessionGone:
             connection.end()
         except Busy as error:
             log.warning("%s", error)
             connection.link.close(1013, "try again later")
         finally:
+            inbox.join()  # what was said before the end counts
             relay.close(connection)
 
     return routes
+
+
+def _do(connection: Connection, step: Step, inbox: Inbox) -> None:
+    """Do a step; if it fails, close the socket and drop the steps behind it."""
+    try:
+        step()
+    except SessionGone:
+        connection.end()
+        inbox.drop()
+    except Exception:
+        log.exception("a frame failed by our own fault")
+        connection.link.close(1011, "our fault")
+        inbox.drop()

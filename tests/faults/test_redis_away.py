@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import psutil
 import pytest
 import requests
 import websocket
@@ -46,6 +47,27 @@ def test_nothing_dies_and_a_message_gets_busy_instead_of_silence(system):
     assert plain.reply()["msg"] == "echo: hello"
     assert time.monotonic() - back < 15
     assert all(process.running for process in system.processes)
+
+
+def test_a_ping_is_answered_at_once_while_a_message_waits_for_redis(system):
+    socket = Events(system.web.ws, begin(system.web.url))
+    redis = psutil.Process(system.redis.process.pid)
+    for one in (redis, *redis.children(recursive=True)):
+        one.suspend()
+    try:
+        message_id = socket.say("hello")
+        socket.send(type="nonsense")
+        socket.send(type="stop")
+        socket.send(type="ping")
+        assert socket.frame() == {"type": "pong"}
+        assert socket.until_type("error")["id"] == message_id  # and then what came first
+        assert socket.frame()["code"] == "invalid"
+    finally:
+        for one in (redis, *redis.children(recursive=True)):
+            one.resume()
+    socket.say("hello", message_id)
+    socket.until_type("ack")
+    assert socket.until_answered(message_id)["msg"] == "echo: hello"
 
 
 def test_replies_made_while_a_relay_was_cut_off_are_sent_once(system):

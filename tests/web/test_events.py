@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import uuid
 
 import pytest
 import requests
 import websocket
+from websocket import ABNF
 
 from tests import asks
 from tests.clients import Events, Plain, begin, history
+
+FLOOD = 10_000  # frames
 
 
 @pytest.fixture
@@ -292,6 +297,59 @@ def test_a_failed_message_stays_out_of_the_next_prompt(system, socket):
     prompts = asks.requests_with(system, marker[::-1])
     assert prompts
     assert not any(marker in prompt for prompt in prompts)
+
+
+# ping
+
+
+def test_a_ping_is_answered_with_a_pong_and_nothing_else(system, token, socket):
+    system.client.expire(token, 100)
+    for _ in range(3):
+        socket.send(type="ping", id="7", mood="good")
+    message_id = socket.say("hello")
+    socket.until_type("ack")
+    assert socket.frames[1:4] == [{"type": "pong"}] * 3
+    assert socket.frames[4]["type"] == "ack"
+    assert socket.until_answered(message_id)["status"] == "done"
+
+
+def test_a_ping_is_no_activity(system, token, socket):
+    system.client.expire(token, 100)
+    socket.send(type="ping")
+    socket.until_type("pong")
+    assert system.client.ttl(token) <= 100
+
+
+def test_the_history_comes_before_the_answer_to_an_early_ping(system, token):
+    early = websocket.create_connection(
+        system.web.ws, subprotocols=["chat.events.v1", f"bearer.{token}"], timeout=30
+    )
+    early.send('{"type": "ping"}')
+    assert [json.loads(early.recv())["type"] for _ in range(2)] == ["history", "pong"]
+    early.close()
+
+
+def test_a_ping_in_plain_mode_is_a_text_like_any_other(system, token):
+    plain = Plain(system.web.ws, token)
+    plain.say('{"type": "ping"}')
+    assert plain.reply()["msg"] == 'echo: {"type": "ping"}'
+
+
+def test_a_flood_of_pings_is_answered_and_leaves_the_process_to_others(system, socket):
+    ping = ABNF.create_frame('{"type": "ping"}', ABNF.OPCODE_TEXT).format()
+    flood = threading.Thread(target=socket.socket.sock.sendall, args=(ping * FLOOD,))
+    other = Events(system.web.ws, begin(system.web.url))
+    flood.start()
+    waits = []
+    for _ in range(FLOOD):
+        assert socket.frame() == {"type": "pong"}
+        if len(socket.frames) % 100 == 0:
+            asked = time.monotonic()
+            other.send(type="ping")
+            other.until_type("pong")
+            waits.append(time.monotonic() - asked)
+    flood.join()
+    assert sorted(waits)[len(waits) // 2] < 1
 
 
 # the end of a session

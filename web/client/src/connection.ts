@@ -1,15 +1,21 @@
 // One chat's connection: it stays open, sends what is written in turn, and folds what comes.
 
 import { type Chat, EMPTY, fold, type Own, replyOf, retryable, unanswered } from "./fold";
+import { Heartbeat, type Times } from "./heartbeat";
 import { newId } from "./identity";
 import type { Outbox } from "./outbox";
 import { pause } from "./pause";
-import { type Asked, readFrame, SUBPROTOCOL } from "./wire";
+import type { Standing } from "./sessions";
+import { type Asked, type Ping, readFrame, SUBPROTOCOL } from "./wire";
 
-/** A socket that opens or that was asked something answers within this, or is taken for dead. */
-const ANSWER_WITHIN = 10_000; // ms
-/** How often a message that waits asks for its place, which also shows that the socket lives. */
+/** The history comes within this, or the socket is given up. */
+const WELCOME_WITHIN = 10_000; // ms
+/** What was asked is acknowledged within this, or a socket that lives is given up all the same. */
+const ANSWER_WITHIN = 15_000; // ms; as long as `heartbeat` takes to find that it is dead
+/** How often a message that waits asks for its place. */
 const PLACE_EVERY = 10_000; // ms
+/** One handshake may fail because the server just starts: so many in turn are a refusal. */
+const REFUSALS = 2;
 /** A connection that lived this long was a good one: the next try starts from the shortest pause. */
 const STEADY_AFTER = 5_000; // ms
 /** The server says how long it wants to rest; not longer than this. */
@@ -21,19 +27,25 @@ const TOO_LONG = "That message is too long. Please shorten it.";
 
 export type Link = "connecting" | "live" | "away" | "gone";
 
+/** Why the chat is away although something answers over HTTP. */
+export type Trouble = "refused" | "busy";
+
 export interface State {
   chat: Chat;
   link: Link;
+  trouble: Trouble | null;
 }
 
 export interface Options {
   url: string;
   token: string;
   outbox: Outbox;
-  /** Ask over HTTP whether the session is gone; browsers do not say why a handshake failed. */
-  isGone: () => Promise<boolean>;
+  /** Ask over HTTP how the session stands; browsers do not say why a handshake failed. */
+  standing: () => Promise<Standing>;
   Socket?: typeof WebSocket;
   pause?: typeof pause;
+  beats?: Times;
+  welcomeWithin?: number;
   answerWithin?: number;
   placeEvery?: number;
 }
@@ -45,6 +57,8 @@ export class Connection {
   private readonly listeners = new Set<() => void>();
   private socket: WebSocket | null = null;
   private tries = 0;
+  private refusals = 0; // handshakes in turn that failed while HTTP was answered
+  private asksWhy = false;
   private liveSince = Infinity;
   /** The id that the server has been asked to acknowledge. One at a time keeps the order. */
   private asked: string | null = null;
@@ -52,9 +66,18 @@ export class Connection {
   private answer: Timer; // by when the server must have answered
   private resume: Timer; // when the server takes messages again
   private places: ReturnType<typeof setInterval> | undefined;
+  private readonly heartbeat: Heartbeat;
 
   constructor(private readonly options: Options) {
-    this.state = { chat: { ...EMPTY, own: options.outbox.load() }, link: "connecting" };
+    const chat = { ...EMPTY, own: options.outbox.load() };
+    this.state = { chat, link: "connecting", trouble: null };
+    const ping = () => this.send({ type: "ping" });
+    const isOwed = () => this.asked !== null || unanswered(this.state.chat).length > 0;
+    const onDead = () => {
+      this.drop();
+      this.hurry();
+    };
+    this.heartbeat = new Heartbeat({ ping, isOwed, onDead }, options.beats);
   }
 
   // For whoever shows the chat
@@ -75,11 +98,9 @@ export class Connection {
     const { Socket = WebSocket, url, token } = this.options;
     const socket = new Socket(url, [SUBPROTOCOL, `bearer.${token}`]);
     this.socket = socket;
-    let opened = false;
-    socket.onopen = () => (opened = true);
     socket.onmessage = (event) => socket === this.socket && this.take(event.data);
-    socket.onclose = (event) => socket === this.socket && this.lost(event.code, opened);
-    this.expectAnswer(); // the history
+    socket.onclose = (event) => socket === this.socket && this.lost(event.code);
+    this.expectAnswer(this.options.welcomeWithin ?? WELCOME_WITHIN); // the history
   }
 
   /** Disconnect; `open` connects again. */
@@ -94,9 +115,15 @@ export class Connection {
     if (this.again !== undefined) this.open();
   }
 
+  /** Find out now whether the connection lives, since much may have happened unseen. */
+  check(): void {
+    if (this.state.link === "live") this.heartbeat.check();
+    else this.hurry();
+  }
+
   /** Give up a socket that cannot work, since the network is away. */
   drop(): void {
-    if (this.socket) this.lost(1006, true);
+    if (this.socket) this.lost(1006);
   }
 
   // What a person does
@@ -141,12 +168,13 @@ export class Connection {
   // What happens
 
   private take(data: unknown): void {
-    const frame = readFrame(data);
+    if (this.state.link === "live") this.heartbeat.heard();
+    const frame = readFrame(data); // none where all that counts is that something was heard
     if (!frame) return;
     const chat = fold(this.state.chat, frame);
-    if (chat === "gap") return this.lost(1006, true);
-    const live = frame.type === "history" ? this.begin() : this.state.link;
-    this.show({ chat, link: live });
+    if (chat === "gap") return this.lost(1006);
+    if (frame.type === "history") this.show({ chat, link: this.begin(), trouble: null });
+    else this.show({ chat });
     if ((frame.type === "ack" || frame.type === "error") && frame.id && frame.id === this.asked) {
       this.answered();
       if (frame.type === "error" && frame.retry_after !== undefined) this.rest(frame.retry_after);
@@ -157,6 +185,8 @@ export class Connection {
   private begin(): Link {
     this.liveSince = Math.min(this.liveSince, Date.now());
     this.answered();
+    this.heartbeat.heard();
+    this.refusals = 0;
     clearInterval(this.places);
     this.places = setInterval(() => this.askForPlace(), this.options.placeEvery ?? PLACE_EVERY);
     // After this round of frames: what waits in the outbox goes first.
@@ -164,7 +194,10 @@ export class Connection {
     return "live";
   }
 
-  private lost(code: number, opened: boolean): void {
+  private lost(code: number): void {
+    // One that was never live and was not closed with a reason; its handshake failed, or might
+    // as well have.
+    const failed = this.liveSince === Infinity && code === 1006;
     if (code === TOO_BIG && this.asked) this.refuseAsked();
     if (Date.now() - this.liveSince >= STEADY_AFTER) this.tries = 0;
     this.leave();
@@ -172,14 +205,24 @@ export class Connection {
     this.show({ link: "away" });
     const wait = (this.options.pause ?? pause)(code, this.tries++);
     this.again = setTimeout(() => this.open(), wait);
-    if (!opened) void this.askWhy();
+    if (failed) void this.askWhy();
+    else this.show({ trouble: null });
   }
 
   private async askWhy(): Promise<void> {
-    if (!(await this.options.isGone())) return;
-    clearTimeout(this.again);
-    this.leave();
-    this.show({ link: "gone" });
+    if (this.asksWhy) return;
+    this.asksWhy = true;
+    const standing = await this.options.standing();
+    this.asksWhy = false;
+    if (standing === "gone") {
+      clearTimeout(this.again);
+      this.leave();
+      return this.show({ link: "gone" });
+    }
+    if (this.state.link === "live") return;
+    this.refusals = standing === "refused" ? this.refusals + 1 : 0;
+    if (this.refusals >= REFUSALS) this.show({ trouble: "refused" });
+    else if (standing !== "refused") this.show({ trouble: standing === "busy" ? "busy" : null });
   }
 
   private refuseAsked(): void {
@@ -196,6 +239,7 @@ export class Connection {
     clearTimeout(this.resume);
     this.resume = undefined;
     clearInterval(this.places);
+    this.heartbeat.stop();
     socket?.close();
   }
 
@@ -222,16 +266,17 @@ export class Connection {
   private ask(frame: Asked): void {
     this.asked = frame.id;
     this.send(frame);
-    this.expectAnswer();
+    this.heartbeat.asked();
+    this.expectAnswer(this.options.answerWithin ?? ANSWER_WITHIN);
   }
 
-  private send(frame: Asked): void {
+  private send(frame: Asked | Ping): void {
     if (this.state.link === "live") this.socket?.send(JSON.stringify(frame));
   }
 
-  private expectAnswer(): void {
+  private expectAnswer(within: number): void {
     clearTimeout(this.answer);
-    this.answer = setTimeout(() => this.drop(), this.options.answerWithin ?? ANSWER_WITHIN);
+    this.answer = setTimeout(() => this.drop(), within);
   }
 
   private answered(): void {

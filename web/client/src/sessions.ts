@@ -19,12 +19,20 @@ export async function begin(name: string): Promise<string> {
   throw new Refused("The chat is out of reach right now. Please try again in a moment.");
 }
 
-/** Return whether the server says that the session is gone; not being told is no. */
-export async function isGone(token: string): Promise<boolean> {
+/**
+ * How a session stands whose socket could not be opened: `gone`, `refused` (HTTP is answered: it is
+ * the socket that is not wanted), `busy` (the server, or what stands behind it, is out of reach), or
+ * `absent` (nobody answers).
+ */
+export type Standing = "gone" | "refused" | "busy" | "absent";
+
+/** Ask over HTTP how a session stands. */
+export async function standing(token: string): Promise<Standing> {
   try {
-    return (await ask("POST", "/refresh_token", bearer(token))).status === 400;
+    const { status } = await ask("POST", "/refresh_token", bearer(token));
+    return status === 400 ? "gone" : status >= 500 || status === 429 ? "busy" : "refused";
   } catch {
-    return false;
+    return "absent";
   }
 }
 

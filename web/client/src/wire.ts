@@ -38,10 +38,13 @@ export type Frame =
   | { type: "wait"; reply_to: string; code: string; retry_after: number; reason?: string }
   | { type: "error"; code: string; msg: string; id?: string; reply_to?: string; retry_after?: number };
 
+/** What the client asks for; a `ping` is answered with a `pong`, which says no more than any frame. */
 export type Asked =
   | { type: "message"; id: string; msg: string }
   | { type: "stop"; id: string }
   | { type: "retry"; id: string };
+
+export type Ping = { type: "ping" };
 
 const KNOWN = new Set(["history", "ack", "message", "start", "delta", "wait", "error"]);
 

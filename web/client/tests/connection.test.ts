@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket as NodeSocket } from "ws";
 
-import { Connection, type Options, type State } from "../src/connection";
+import { Connection, type Options, type State, type Trouble } from "../src/connection";
+import { unanswered } from "../src/fold";
 import { Outbox } from "../src/outbox";
+import type { Standing } from "../src/sessions";
 import type { Entries } from "../src/storage";
 import type { Asked, Frame, Message } from "../src/wire";
 import { memory } from "./memory";
@@ -40,7 +42,7 @@ function connect(options: Partial<Options> = {}): Connection {
     url: server.url,
     token: TOKEN,
     outbox: new Outbox("one", entries),
-    isGone: async () => false,
+    standing: async () => "absent",
     Socket: Socket as unknown as typeof WebSocket,
     pause: (code, tries) => {
       pauses.push({ code, tries });
@@ -120,7 +122,7 @@ describe("connecting", () => {
   });
 
   it("gives up a server that says nothing", async () => {
-    connect({ answerWithin: 20 });
+    connect({ welcomeWithin: 20 });
     const silent = await server.accept();
     await silent.closed;
     await server.accept();
@@ -149,10 +151,41 @@ describe("connecting", () => {
   it("asks why a handshake failed: gone is gone, anything else is tried again", async () => {
     server.refuses = true;
     let asked = 0;
-    const connection = connect({ isGone: async () => ++asked === 3 });
+    const connection = connect({ standing: async () => (++asked === 3 ? "gone" : "absent") });
     await until(connection, gone);
     expect(server.offers.length).toBeGreaterThanOrEqual(3);
     expect(asked).toBe(3);
+  });
+
+  it("says that it is refused once the server answered twice while it would not open the socket", async () => {
+    server.refuses = true;
+    const standings: Standing[] = ["absent", "refused", "refused"];
+    const seen: (Trouble | null)[] = [];
+    const connection = connect({
+      standing: async () => {
+        seen.push(connection.current().trouble);
+        return standings.shift() ?? "refused";
+      },
+    });
+    await until(connection, ({ trouble }) => trouble === "refused");
+    expect(seen).toEqual([null, null, null]);
+    await until(connection, ({ link, trouble }) => link === "connecting" && trouble === "refused");
+    server.refuses = false;
+    await welcomed();
+    expect((await until(connection, live)).trouble).toBeNull();
+  });
+
+  it("tells a server that is busy, and one that is absent again", async () => {
+    server.refuses = true;
+    const standings: Standing[] = ["busy", "absent"];
+    const connection = connect({ standing: async () => standings.shift() ?? "absent" });
+    await until(connection, ({ trouble }) => trouble === "busy");
+    await until(connection, ({ trouble }) => trouble === null);
+  });
+
+  it("takes a socket that opens and stays silent for refused too", async () => {
+    const connection = connect({ welcomeWithin: 20, standing: async () => "refused" });
+    await until(connection, ({ trouble }) => trouble === "refused");
   });
 
   it("ignores frames and fields that it does not know", async () => {
@@ -280,6 +313,43 @@ describe("what is written", () => {
     const one = await deaf.next();
     await deaf.closed;
     expect(await (await welcomed()).next()).toEqual(one);
+  });
+});
+
+describe("a connection that went silent", () => {
+  const beats = { owed: 20, idle: 60_000, answer: 20 };
+
+  it("is left for a new one, at once, when a ping is not answered in mid-reply", async () => {
+    const connection = connect({ beats, pause: () => 60_000 });
+    const silent = await welcomed(server.accept(), human("h1"), reply("b1", "h1", "streaming"));
+    expect(await silent.next()).toEqual({ type: "ping" });
+    await welcomed(server.accept(), human("h1"), reply("b1", "h1"));
+    const { chat } = await until(connection, ({ chat }) => !unanswered(chat).length);
+    expect(chat.messages).toHaveLength(2);
+  });
+
+  it("stays when anything at all answers", async () => {
+    const connection = connect({ beats });
+    const peer = await welcomed(server.accept(), human("h1"), reply("b1", "h1", "streaming"));
+    await until(connection, live);
+    for (let beat = 0; beat < 5; beat++) {
+      expect(await peer.next()).toEqual({ type: "ping" });
+      if (beat % 2) peer.send({ type: "pong" });
+      else peer.socket.send("no json");
+    }
+    expect(connection.current().link).toBe("live");
+    expect(server.offers).toHaveLength(1);
+  });
+
+  it("is found out at once when the page is looked at again", async () => {
+    const connection = connect({ beats: { owed: 60_000, idle: 60_000, answer: 20 } });
+    const peer = await welcomed();
+    await until(connection, live);
+    connection.check();
+    expect(await peer.next()).toEqual({ type: "ping" });
+    await welcomed();
+    await until(connection, live);
+    expect(server.offers).toHaveLength(2);
   });
 });
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { begin, erase, isGone, Refused } from "../src/sessions";
+import { begin, erase, Refused, standing } from "../src/sessions";
 
 let server: Server;
 let asked: { line: string; authorization?: string; body: string }[];
@@ -41,19 +41,27 @@ it("begins a session under a name", async () => {
 it("sends the token in a header and in no address", async () => {
   answer = { status: 204 };
   await erase("t");
-  await isGone("t");
+  await standing("t");
   expect(asked.map(({ line }) => line)).toEqual(["DELETE /token", "POST /refresh_token"]);
   for (const { authorization } of asked) expect(authorization).toBe("Bearer t");
 });
 
-it("takes a session for gone only when the server says so", async () => {
-  for (const [status, is] of [[400, true], [200, false], [503, false], [500, false]] as const) {
+it("tells a session that is gone, a socket that is refused, and a server that is out of reach", async () => {
+  for (const [status, stands] of [
+    [400, "gone"],
+    [200, "refused"],
+    [404, "refused"],
+    [429, "busy"],
+    [500, "busy"],
+    [502, "busy"],
+    [503, "busy"],
+  ] as const) {
     answer = { status };
-    expect(await isGone("t"), String(status)).toBe(is);
+    expect(await standing("t"), String(status)).toBe(stands);
   }
   server.close();
   server.closeAllConnections();
-  expect(await isGone("t")).toBe(false);
+  expect(await standing("t")).toBe("absent");
 });
 
 it("erases what is gone already, and says when it could not", async () => {

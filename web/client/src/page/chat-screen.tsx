@@ -27,7 +27,7 @@ interface Props {
 
 /** One chat, connected. */
 export function ChatScreen({ entry, chats, entries, go }: Props) {
-  const [connection, { chat, link }] = useConnection(entry, entries);
+  const [connection, { chat, link, trouble }] = useConnection(entry, entries);
   const [draft, setDraft] = useDraft(entry.id, entries);
   const [listOpen, setListOpen] = useState(false);
   const { start, busy, problem } = useNewChat(chats, go);
@@ -89,7 +89,7 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
           Chats
         </button>
         <h1>{title}</h1>
-        <Status link={link} onTry={() => connection.hurry()} />
+        <Status link={link} trouble={trouble} onTry={() => connection.hurry()} />
         <div className="actions">
           <button onClick={() => save(fileName(chat), toMarkdown(chat))} disabled={!chat.messages.length}>
             Export

@@ -3,7 +3,7 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import type { Entry } from "../chats";
 import { Connection, type State } from "../connection";
 import { Outbox } from "../outbox";
-import { isGone } from "../sessions";
+import { standing } from "../sessions";
 import type { Entries } from "../storage";
 
 /** Keep a chat connected while it is shown. */
@@ -14,20 +14,23 @@ export function useConnection(entry: Entry, entries: Entries): [Connection, Stat
         url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/chat`,
         token: entry.token,
         outbox: new Outbox(entry.id, entries),
-        isGone: () => isGone(entry.token),
+        standing: () => standing(entry.token),
       }),
   );
   useEffect(() => {
-    const hurry = () => document.visibilityState === "visible" && connection.hurry();
+    const check = () => connection.check();
+    const checkIfSeen = () => document.visibilityState === "visible" && connection.check();
     const drop = () => connection.drop();
-    addEventListener("online", hurry);
+    addEventListener("online", check);
     addEventListener("offline", drop);
-    document.addEventListener("visibilitychange", hurry);
+    addEventListener("pageshow", check);
+    document.addEventListener("visibilitychange", checkIfSeen);
     connection.open();
     return () => {
-      removeEventListener("online", hurry);
+      removeEventListener("online", check);
       removeEventListener("offline", drop);
-      document.removeEventListener("visibilitychange", hurry);
+      removeEventListener("pageshow", check);
+      document.removeEventListener("visibilitychange", checkIfSeen);
       connection.close();
     };
   }, [connection]);

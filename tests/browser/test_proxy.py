@@ -1,0 +1,96 @@
+"""nginx in front: set up rightly the page works, with a mistake the page and the log say so."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_access import expect_nothing_cut_off
+from tests.nginx import Nginx
+from tests.processes import free_port, wait_until
+
+REFUSED = "The server answers, but refuses this page's connection."
+
+
+def refusals(system) -> list[str]:
+    lines = system.web.output().splitlines()
+    return [line for line in lines if "handshake was refused" in line]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"host": "proxy_set_header Host $host:$server_port;"},
+        {"more": "proxy_set_header X-Forwarded-For $remote_addr;"},
+        {"version": ""},  # nginx passes HTTP/1.0 then, and the answer back all the same
+    ],
+)
+def test_the_page_works_behind_a_proxy_that_is_set_up_rightly(visitor, system, tmp_path, changed):
+    with Nginx(tmp_path, system.web.port, **changed) as nginx:
+        tab = visitor().open(nginx.url).start_chat()
+        tab.ask("hello")
+        assert str(nginx.port) not in "".join(refusals(system))
+
+
+@pytest.mark.parametrize(
+    ("changed", "cause", "cure"),
+    [
+        (
+            {"host": "proxy_set_header Host $host;"},
+            "the page is of 'http://127.0.0.1:PORT', and the request's Host is '127.0.0.1', with"
+            " another port",
+            "proxy_set_header Host $http_host;",
+        ),
+        (
+            {"host": ""},
+            "the page is of 'http://127.0.0.1:PORT', and the request's Host is 'chat_web'",
+            "proxy_set_header Host $http_host;",
+        ),
+        (
+            {"upgrade": "", "connection": ""},
+            'a proxy took its "Upgrade: websocket" line away',
+            "proxy_set_header Upgrade $http_upgrade;",
+        ),
+        ({"connection": ""}, "Connection is 'close'", "proxy_set_header Connection upgrade;"),
+        (
+            {"protocol": 'proxy_set_header Sec-WebSocket-Protocol "";'},
+            "it names no session",
+            "a proxy must pass both on",
+        ),
+        (
+            {"key": 'proxy_set_header Sec-WebSocket-Key "";'},
+            "it has no Sec-WebSocket-Key",
+            "A proxy must pass all Sec-WebSocket- lines",
+        ),
+    ],
+)
+def test_a_proxy_that_spoils_the_handshake_is_told_of(
+    visitor, system, tmp_path, changed, cause, cure
+):
+    with Nginx(tmp_path, system.web.port, **changed) as nginx:
+        tab = visitor(viewport={"width": 360, "height": 800}).open(nginx.url)
+        tab.name.fill("Ada")
+        tab.button("Start chat").click()
+        expect(tab.status).to_contain_text(REFUSED)
+        expect_nothing_cut_off(tab)
+        cause = cause.replace("PORT", str(nginx.port))
+        wait_until(lambda: any(cause in line for line in refusals(system)), within=10)
+        lines = [line for line in refusals(system) if cause in line]
+        assert len(lines) == 1
+        assert cure in lines[0]
+
+
+def test_a_proxy_that_is_away_is_no_refusal_nor_is_one_whose_server_is_away(
+    visitor, system, tmp_path
+):
+    with Nginx(tmp_path, system.web.port) as nginx:
+        tab = visitor().open(nginx.url).start_chat()
+    expect(tab.status).to_have_text("Offline")
+    with Nginx(tmp_path, free_port(), port=nginx.port):
+        expect(tab.status).to_have_text("Out of reach right now")
+    with Nginx(tmp_path, system.web.port, port=nginx.port, host=""):
+        expect(tab.status).to_contain_text(REFUSED)
+    expect(tab.status).to_have_text("Offline")
+    with Nginx(tmp_path, system.web.port, port=nginx.port):
+        tab.expect_connected()
