@@ -8,14 +8,26 @@ from playwright.sync_api import expect
 ARABIC = "مرحبا بالعالم!"
 HEBREW = "שלום עולם!"
 
-# Where a block's first line of text begins, and how the block goes.
+# How far a block's text is from its sides, and how the block goes.
 LINE = """element => {
   const range = document.createRange();
   range.selectNodeContents(element);
-  const [line] = range.getClientRects();
+  const line = range.getBoundingClientRect();
   const box = element.getBoundingClientRect();
   const style = getComputedStyle(element);
   return {direction: style.direction, left: line.left - box.left, right: box.right - line.right};
+}"""
+
+# Each line of a text.
+LINES = """element => {
+  const range = document.createRange();
+  const end = element.firstChild.data.indexOf("\\n");
+  return [[0, end], [end + 1, element.firstChild.data.length]].map(([from, to]) => {
+    range.setStart(element.firstChild, from);
+    range.setEnd(element.firstChild, to);
+    const {left, right} = range.getBoundingClientRect();
+    return {left, right};
+  });
 }"""
 
 REPLY = """x
@@ -70,7 +82,7 @@ def test_each_block_of_a_reply_goes_as_its_text_does(tab, text):
     for block in reply.locator(":scope > p, h3, blockquote p").all():
         line = block.evaluate(LINE)
         near, far = ("right", "left") if line["direction"] == "rtl" else ("left", "right")
-        assert abs(line[near]) < 1 < line[far]
+        assert line[near] < 20 < line[far]
 
     # A marker stands on the side where its item begins, within the text's measure.
     column = reply.bounding_box()
@@ -91,9 +103,10 @@ def test_what_a_person_writes_goes_as_its_text_does(visit, text):
     assert tab.field.evaluate("element => getComputedStyle(element).direction") == "ltr"
     tab.ask(f"{text}\nhello, world, that is a longer line")
     said = tab.said.last.locator(".said")
-    line = said.evaluate(LINE)
-    assert line["direction"] == "rtl"
-    assert line["right"] < line["left"]
+    assert said.evaluate(LINE)["direction"] == "rtl"
+    first, second = said.evaluate(LINES)
+    assert first["right"] == second["right"]  # the longer line is as wide as the box
+    assert first["left"] > second["left"]
     for place in (tab.page.get_by_role("heading", level=1), tab.page.locator(".chats .title")):
         expect(place).to_contain_text(text)
         assert place.evaluate("element => getComputedStyle(element).direction") == "rtl"

@@ -1,5 +1,6 @@
 import type { Node } from "./markdown-parser";
 
+const TEXT = new Set(["text", "verbatim", "plain", "html_block"]);
 const LETTER = /\p{L}/u;
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
@@ -14,8 +15,7 @@ export function direction(nodes: readonly Node[]): "rtl" | "ltr" {
 
 function firstLetter(nodes: readonly Node[]): string {
   for (const { type, text, children } of nodes) {
-    const isText = type === "text" || type === "plain" || type === "verbatim";
-    const letter = isText ? LETTER.exec(text)?.[0] : firstLetter(children);
+    const letter = TEXT.has(type) ? LETTER.exec(text)?.[0] : firstLetter(children);
     if (letter) return letter;
   }
   return "";

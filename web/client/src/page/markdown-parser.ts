@@ -40,7 +40,7 @@ const MARK = /[[\]*_`~<&\\!:@]/g;
 const DELIMITER_ROW = /^[-:|> \t]+$/;
 const TASK = /^\[([ xX])\] /;
 
-const markdown = new MarkdownIt({ html: false, linkify: true, maxNesting: 100 });
+const markdown = new MarkdownIt({ html: true, linkify: true, maxNesting: 100 });
 markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 markdown.validateLink = () => true; // the page drops those that could run and keeps their words
 markdown.block.ruler.before("table", "bounds", keepWithinBounds);

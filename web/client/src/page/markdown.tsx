@@ -63,6 +63,7 @@ function render(node: Node, key: number): ReactNode {
           {text}
         </span>
       );
+    case "html_block": // shown, never run
     case "plain":
       return <Plain key={key} text={text} />;
     case "paragraph":
