@@ -6,6 +6,7 @@
 It answers ``echo: `` and the last human message. A directive in that message, ``[[key=value …]]``,
 says more; it is left out of the echo:
 
+- ``repeat=N:TEXT``: behind the echo a line of N times the text, which is percent-encoded.
 - ``words=N``: N numbered words behind the echo. ``delay=S``: S seconds before each token.
 - ``hold=NAME:K``: stand still before token K of the whole reply, or at its ``end``, until
   `POST /release/NAME`; `GET /holding/NAME` and `/closed/NAME` wait until it does so, and until the
@@ -33,6 +34,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 PATIENCE = 60.0  # seconds that a control request waits, and a hold lasts, at most
 _DIRECTIVE = re.compile(r"\[\[(.*?)\]\]\s*")
@@ -73,7 +75,9 @@ def reply_to(message: str) -> str:
     directives = _directives(message)
     rest = _DIRECTIVE.sub("", message).strip()
     words = "".join(f" w{number}" for number in range(int(directives.get("words", 0))))
-    return f"echo: {rest}{words}"
+    times, _, text = directives.get("repeat", "0:").partition(":")
+    line = unquote(text) * int(times)
+    return f"echo: {rest}{words}" + (f"\n{line}" if line else "")
 
 
 def _directives(message: str) -> dict[str, str]:
