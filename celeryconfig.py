@@ -4,7 +4,10 @@ A task is only a ring: what it is about stands in the session's mailbox, and a s
 again where a ring was lost. So nothing here needs to keep a task alive.
 """
 
+from kombu import Queue
+
 from chat.settings import load_settings_or_exit
+from tasks.entry import QUEUE
 
 _settings = load_settings_or_exit()
 
@@ -23,6 +26,9 @@ task_acks_late = False
 worker_pool = "threads"
 worker_concurrency = _settings.worker_concurrency
 
+# A list in Redis needs no declaration, and to write one fails while Redis takes no writes.
+task_queues = [Queue(QUEUE, no_declare=True)]
+
 # A worker takes a ring only when a slot is free, so that a full one holds none back from others.
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = True
@@ -31,6 +37,8 @@ worker_disable_prefetch = True
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 worker_consumer = "tasks.consumer:Consumer"  # does not wait half a minute between two tries
+# The consumer restores nothing, and a worker that is full takes no more anyway.
+worker_enable_prefetch_count_reduction = False
 
 # Each of Flower's threads holds one connection while it waits for another: with the default of 10
 # they wait for each other for ever. Web and worker processes ring one at a time, over one.
@@ -43,6 +51,9 @@ broker_transport_options = {
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 10,
+    # A thread that rings or sweeps does not wait for its connection; both come again.
+    "max_retries": 1,
+    "interval_start": 0.1,
 }
 # Web processes ring with this: better no ring, which a sweeper makes up for, than a person who
 # waits for one.

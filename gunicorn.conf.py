@@ -16,7 +16,7 @@ workers = _settings.web_concurrency
 reload = _settings.app_env == "development"
 
 # A socket is a greenlet here, at some 40 KB, where a thread would be a stack.
-worker_class = "gevent"
+worker_class = "web.gunicorn_worker.BoundedWorker"
 worker_connections = 20_000
 keepalive = 75
 control_socket_disable = True  # the processes are watched, and told, by signals
@@ -25,12 +25,13 @@ control_socket_disable = True  # the processes are watched, and told, by signals
 graceful_timeout = 18
 
 
+_LONGEST = 500  # characters of what a client sent, in one line of the log
 _TOKEN = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 def _mask(record):
     """Keep tokens out of what gunicorn says of requests that it cannot read."""
-    record.msg, record.args = _TOKEN.sub("***", record.getMessage()), ()
+    record.msg, record.args = _TOKEN.sub("***", record.getMessage())[:_LONGEST], ()
     return True
 
 

@@ -37,7 +37,7 @@ class Event:
     type: str
     data: dict[str, Any]
     rev: int | None  # None: not part of the history
-    prev: int | None
+    prev: int | None  # without `rev`: it holds for a session up to this revision, None for any
 
 
 @dataclass(frozen=True)

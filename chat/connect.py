@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import ClusterDownError, NoScriptError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import InvalidResponse, ReadOnlyError
 from redis.retry import Retry
 
 from chat.errors import Busy, Internal
@@ -21,18 +21,14 @@ SOCKET_TIMEOUT = 5.0
 # that stands still is told after a single try, since each costs all of `SOCKET_TIMEOUT`.
 RETRIES = 4
 
-# Redis is not there, is still loading, has no room, is no longer the primary, or started anew
-# between a script's loading and its run: it may pass.
-UNREACHABLE = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    ReadOnlyError,
-    OutOfMemoryError,
-    ClusterDownError,
-    NoScriptError,
-)
-# It cannot write to its disk, is held up by a script, or misses its replicas: that may pass, too.
-_PASSING = ("MISCONF", "BUSY", "NOREPLICAS")
+# Redis cannot be reached, or answers with an error. Such an answer is a state of Redis, which
+# passes: no room, no disk, no primary, too few replicas, loading, a changed password or right, ...
+# No loop may end because of it, whatever a future Redis answers.
+REFUSED = (redis.ResponseError, InvalidResponse)
+UNREACHABLE = (redis.ConnectionError, redis.TimeoutError, *REFUSED)
+# These answers are not about Redis but about one key, or are a fault of a script of ours. They
+# stay, so that nobody is asked to try again.
+_OURS = ("WRONGTYPE ", "Existing key has wrong Redis type", "ERR user_script:")
 
 
 def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
@@ -61,13 +57,28 @@ def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
 def reached() -> Iterator[None]:
     """Turn what redis-py raises into our own: `Busy` where it may pass, else `Internal`.
 
-    In a pipeline its errors begin with the command, token and all, which must reach no log: so
-    they are not chained either.
+    They are not chained, since redis-py's own may hold a token: see `cause`.
     """
     try:
         yield
     except redis.RedisError as error:
-        said = str(error).rpartition("caused error: ")[2]
-        if isinstance(error, UNREACHABLE) or said.startswith(_PASSING):
-            raise Busy(f"Redis is out of reach: {said}", retry_after=2) from None
-        raise Internal(f"Redis refuses: {said}") from None
+        if may_pass(error):
+            raise Busy(f"Redis is out of reach: {cause(error)}", retry_after=2) from None
+        raise Internal(f"Redis refuses: {cause(error)}") from None
+
+
+def may_pass(error: redis.RedisError) -> bool:
+    """Tell whether an error is a state of Redis, and not about one key or a fault of ours."""
+    return isinstance(error, UNREACHABLE) and not cause(error).startswith(_OURS)
+
+
+def cause(error: BaseException) -> str:
+    """Return what an error says, for a log; an answer of Redis begins with its code.
+
+    In a pipeline redis-py's errors begin with the command, token and all, which must reach no log.
+    """
+    if isinstance(error.__cause__, redis.RedisError):  # kombu's own say less
+        error = error.__cause__
+    said = str(error).rpartition("caused error: ")[2]
+    code = getattr(error, "status_code", None)
+    return (f"{code} {said}" if code else said)[:200] or type(error).__name__

@@ -8,7 +8,7 @@ does so no longer by the answer of its next step.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from chat.channel import publish
 from chat.connect import reached
 from chat.errors import SessionGone, UnknownMessage
 from chat.schemas import BOT, HUMAN, new_id, timestamp
-from chat.scripts import session_step, sweep_step
+from chat.scripts import session_step, sweep_step, unserved_step
 from chat.store import HELD, WAITING, session_keys
 
 # How long a holder that died keeps others from its session. Every delta renews it, and the
@@ -40,6 +40,14 @@ class Accepted(NamedTuple):
 
     position: int  # messages of all sessions that are to be begun before it
     ring: bool
+
+
+class Unserved(NamedTuple):
+    """A session with an unanswered message that no worker answers now."""
+
+    token: str
+    message_id: str  # the oldest unanswered one
+    rev: int  # the session's revision when it stood like that
 
 
 class Committed(NamedTuple):
@@ -80,6 +88,7 @@ class Mailbox:
         self._stop = session_step(client, "stop")
         self._retry = session_step(client, "retry")
         self._sweep = sweep_step(client)
+        self._unserved = unserved_step(client)
 
     # What a person does
 
@@ -104,6 +113,20 @@ class Mailbox:
             path = f"$.messages[{2 * json.loads(found)[0]}].id"
             ids = self._redis.execute_command("JSON.GET", token, path)
         return next(iter(json.loads(ids or "[]")), None)
+
+    def unserved(self, tokens: Sequence[str]) -> list[Unserved]:
+        """Return those of some sessions that wait for a worker, or whose worker has died."""
+        with reached():
+            found = self._unserved(keys=[WAITING, HELD, *tokens])
+        triples = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return [Unserved(token, message_id, int(rev)) for token, message_id, rev in triples]
+
+    def sessions_unanswered(self) -> int:
+        """Return how many sessions have an unanswered message, begun or not."""
+        with reached(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.zcard(WAITING)
+            pipe.zcard(HELD)
+            return sum(pipe.execute())
 
     def stop(self, token: str, message_id: str) -> bool:
         """End the reply to a message if it is the oldest unanswered; return whether to ring.

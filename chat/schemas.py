@@ -268,6 +268,7 @@ class WaitSchema(Schema):
     reply_to = fields.String()
     code = fields.String()
     retry_after = fields.Float()
+    reason = fields.String()  # absent: the model's own
 
 
 class ErrorSchema(Schema):

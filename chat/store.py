@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from chat.channel import channel
-from chat.connect import reached
+from chat.connect import may_pass, reached
 from chat.errors import SessionGone
 from chat.schemas import is_token, new_id, timestamp
 from chat.scripts import session_step
@@ -97,14 +97,19 @@ class Store:
         )
 
     def revisions(self, tokens: Iterable[str]) -> dict[str, int | None]:
-        """Return the revision of each session, None for one that is gone."""
+        """Return the revision of each session, None for one that is gone or no session."""
         asked = list(tokens)
         with reached(), self._redis.pipeline(transaction=False) as pipe:
             for token in asked:
                 pipe.execute_command("JSON.GET", token, ".rev")
-            found = pipe.execute()
+            found = pipe.execute(raise_on_error=False)
+            for answer in found:
+                if isinstance(answer, redis.RedisError) and may_pass(answer):
+                    raise answer
         return {
-            token: None if rev is None else int(json.loads(rev))
+            token: None
+            if rev is None or isinstance(rev, redis.RedisError)
+            else int(json.loads(rev))
             for token, rev in zip(asked, found, strict=True)
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from chat.errors import Busy
+from chat.errors import ChatError
 from chat.mailbox import Mailbox
 from chat.schemas import new_id
 from tasks.keeper import Keeper
@@ -35,7 +35,7 @@ class Answerer:
         try:
             while self._answer_one(token):
                 pass
-        except Busy as error:
+        except ChatError as error:
             log.warning("%s; the session waits for a sweep", error)
 
     def _answer_one(self, token: str) -> bool:

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chat.errors import Busy
+from chat.errors import ChatError
 from chat.mailbox import Mailbox
+from chat.outage import Outage
 from tasks.turn import FLUSH_EVERY, Lost, Turn
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Keeper:
     def run(self) -> None:
         """Keep the turns, for ever."""
         renew_at = 0.0
-        reachable = True
+        outage = Outage(log, "replies are interrupted")
         while True:
             time.sleep(FLUSH_EVERY)
             with self._lock:
@@ -63,12 +64,11 @@ class Keeper:
                 if time.monotonic() >= renew_at:
                     self._renew(turns)
                     renew_at = time.monotonic() + RENEW_EVERY
-            except Busy as error:
-                if reachable:
-                    log.warning("%s; replies go on when it is back", error)
-                reachable = False
+            except ChatError as error:
+                time.sleep(outage.failed(error))
             else:
-                reachable = True
+                if turns:  # without any, Redis was not asked
+                    outage.worked()
 
     def _flush(self, turns: list[Turn]) -> None:
         for turn in turns:

@@ -8,13 +8,17 @@ from celery import Task
 from celery.worker.request import Request
 from kombu.exceptions import OperationalError
 
+from chat.outage import Outage
 from tasks.celery import app
+from tasks.entry import MASKED_ARGS, TASK
 
 log = logging.getLogger(__name__)
 
 # Celery takes a connection for each thread that rings, and Redis has not many to give.
 _one_at_a_time = threading.Lock()
 _TURN_WITHIN = 2.0  # seconds
+
+_outage = Outage(log, "no rings, the sweeper makes up for them")
 
 
 class _MaskedRequest(Request):  # type: ignore[misc]
@@ -28,7 +32,7 @@ class _ReplyTask(Task):  # type: ignore[misc]
     Request = _MaskedRequest
 
 
-@app.task(name="tasks.reply", base=_ReplyTask, bind=True)  # type: ignore[untyped-decorator]
+@app.task(name=TASK, base=_ReplyTask, bind=True)  # type: ignore[untyped-decorator]
 def reply(self: Task, token: str) -> None:
     """Answer what waits in a session's mailbox, one message after the other."""
     self.app.answerer.answer(token)
@@ -41,12 +45,12 @@ def ring(token: str) -> None:
     and a sweeper rings for it.
     """
     if not _one_at_a_time.acquire(timeout=_TURN_WITHIN):
-        log.warning("no ring, the sweeper makes up for it: the broker is slow")
+        _outage.failed(TimeoutError("the broker is slow"))
         return
     try:
-        # The token opens the session: it stays out of what Celery logs and Flower shows.
-        reply.apply_async((token,), argsrepr="('***',)")
+        reply.apply_async((token,), argsrepr=MASKED_ARGS)
+        _outage.worked()
     except OperationalError as error:
-        log.warning("no ring, the sweeper makes up for it: %s", error)
+        _outage.failed(error)
     finally:
         _one_at_a_time.release()

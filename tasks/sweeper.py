@@ -9,8 +9,9 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from chat.connect import reached
-from chat.errors import Busy
+from chat.errors import ChatError
 from chat.mailbox import SWEEP_EVERY, Mailbox
+from chat.outage import Outage
 from tasks.reply import ring
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Sweeper:
 
     def run(self) -> None:
         """Sweep, for ever."""
+        outage = Outage(log, "cannot look for sessions that wait")
         while True:
             time.sleep(SWEEP_EVERY)
             try:
@@ -33,8 +35,9 @@ class Sweeper:
                 most = self._app.conf.worker_concurrency
                 for token in self._mailbox.sweep(self._rings_queued(), most):
                     ring(token)
-            except (Busy, OperationalError) as error:
-                log.warning("cannot sweep now: %s", error)
+                outage.worked()
+            except (ChatError, OperationalError) as error:
+                outage.failed(error)  # the next sweep is late enough
 
     def _rings_queued(self) -> int:
         queue = self._app.amqp.queues[self._app.conf.task_default_queue]

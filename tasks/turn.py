@@ -21,6 +21,7 @@ FLUSH_EVERY = 0.05  # seconds
 # A reply goes on while Redis is away for a moment. After that it is left to whoever finds the
 # session when Redis is back.
 PATIENCE = 10.0  # seconds
+RETRY_EVERY = 0.2  # seconds, meanwhile; redis-py backs off by itself only where it has to connect
 
 _Answer = TypeVar("_Answer")
 _ENDED = Committed(ours=False, waiting=False, line=0)
@@ -164,6 +165,8 @@ class Turn:
     def _flush_all(self) -> None:
         while self._buffer or self._sending:
             self.flush()
+            if self._sending:
+                time.sleep(RETRY_EVERY)
 
     def _insist(self, step: Callable[[], _Answer]) -> _Answer:
         while True:
@@ -172,7 +175,7 @@ class Turn:
             except Busy:
                 if self._out_of_patience():
                     raise
-                time.sleep(0.1)  # redis-py has backed off already
+                time.sleep(RETRY_EVERY)
 
     def _out_of_patience(self) -> bool:
         return time.monotonic() - self._reached_at > PATIENCE

@@ -1,4 +1,4 @@
-"""What a worker process has beside Celery: its model, its keeper and its sweeper."""
+"""What a worker process has beside Celery: its model, its keeper, its sweeper and its heartbeat."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from chat.mailbox import Mailbox
 from chat.settings import SettingsError, load_settings_or_exit
 from tasks.answerer import Answerer
 from tasks.celery import app
+from tasks.heartbeat import Heartbeat
 from tasks.keeper import Keeper
 from tasks.models import model_for
 from tasks.sweeper import Sweeper
@@ -27,7 +28,9 @@ class Answering(bootsteps.StartStopStep):  # type: ignore[misc]
             model = model_for(settings)
         except SettingsError as error:
             raise SystemExit(str(error)) from None
-        mailbox = Mailbox(connect(settings.redis_url), settings.session_ttl)
+        client = connect(settings.redis_url)
+        mailbox = Mailbox(client, settings.session_ttl)
+        worker.app.heartbeat = self._heartbeat = Heartbeat(client)
         self._keeper = Keeper(mailbox)
         self._sweeper = Sweeper(worker.app, mailbox)
         worker.app.answerer = Answerer(
@@ -41,9 +44,11 @@ class Answering(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, worker: Any) -> None:
         start_loop("keeper", self._keeper.run)
         start_loop("sweeper", self._sweeper.run)
+        start_loop("heartbeat", self._heartbeat.run)
         worker_shutting_down.connect(self._hand_over, weak=False)
 
     def _hand_over(self, **_: Any) -> None:
+        self._heartbeat.stop()
         self._keeper.hand_over()
 
 

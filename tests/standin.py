@@ -6,12 +6,14 @@
 It answers ``echo: `` and the last human message. A directive in that message, ``[[key=value …]]``,
 says more; it is left out of the echo:
 
+- ``repeat=N:TEXT``: behind the echo a line of N times the text, which is percent-encoded.
 - ``words=N``: N numbered words behind the echo. ``delay=S``: S seconds before each token.
 - ``hold=NAME:K``: stand still before token K of the whole reply, or at its ``end``, until
   `POST /release/NAME`; `GET /holding/NAME` and `/closed/NAME` wait until it does so, and until the
   client has closed its connection.
 - ``status=N``, with ``retry_after=S``, ``estimated=S``, ``error=TEXT``.
-- ``fault=``: ``cut:K`` and ``error:K`` (before token K), ``garbage``, ``bare``, ``list``,
+- ``fault=``: ``cut:K``, ``error:K`` and ``event:K`` (no event of the protocol; each before token
+  K), ``garbage``, ``bare``, ``list``,
   ``silence``, ``empty``, ``stop`` (the stop string in two tokens, and more), ``surrogates``.
 - ``times=N`` and ``name=NAME``: only the first N requests under that name show status or fault.
 
@@ -32,6 +34,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 PATIENCE = 60.0  # seconds that a control request waits, and a hold lasts, at most
 _DIRECTIVE = re.compile(r"\[\[(.*?)\]\]\s*")
@@ -72,7 +75,9 @@ def reply_to(message: str) -> str:
     directives = _directives(message)
     rest = _DIRECTIVE.sub("", message).strip()
     words = "".join(f" w{number}" for number in range(int(directives.get("words", 0))))
-    return f"echo: {rest}{words}"
+    times, _, text = directives.get("repeat", "0:").partition(":")
+    line = unquote(text) * int(times)
+    return f"echo: {rest}{words}" + (f"\n{line}" if line else "")
 
 
 def _directives(message: str) -> dict[str, str]:
@@ -165,6 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
             if at == str(number) and fault == "error":
                 self._event(protocol.error())
                 return self._end_stream()
+            if at == str(number) and fault == "event":
+                self._event("ping")
             if delay:
                 time.sleep(delay)
             self._event(protocol.event(token))

@@ -8,6 +8,7 @@ from typing import Self
 import requests
 
 from chat.connect import connect
+from chat.worker_presence import ABSENT_AFTER, KEY
 from local.redis import EmbeddedRedis, Fsync
 from tests.processes import Process, Web, Worker, free_port, wait_until
 
@@ -94,6 +95,11 @@ class System:
             process.kill()
         self.client.close()
         self.redis.kill()
+
+    def age_heartbeat(self) -> None:
+        """Have the last heartbeat of a worker look older than web processes wait for one."""
+        left = 24 * 3600 - ABSENT_AFTER - 1  # seconds
+        self.client.set(KEY, "gone", px=int(left * 1000))
 
     def revive(self) -> None:
         """Start what was killed, and wait until all of it is up."""

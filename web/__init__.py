@@ -1,5 +1,19 @@
 """The web process: HTTP and WebSockets in, rings out, replies relayed to their sockets."""
 
-from web.app import create_app
+from __future__ import annotations
 
-__all__ = ["create_app"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create_app() -> Flask:
+    """Return the application.
+
+    It is imported only now: gunicorn loads its worker class from this package before gevent has
+    patched what the application imports.
+    """
+    from web import app
+
+    return app.create_app()

@@ -10,6 +10,7 @@ from chat.mailbox import Mailbox
 from chat.settings import Settings, load_settings_or_exit
 from chat.store import Store
 from web.connections import Connections
+from web.limits import MOST_IN_A_BODY
 from web.page import page
 from web.problems import answer_in_json
 from web.refresher import Refresher
@@ -18,9 +19,7 @@ from web.ringer import Ringer
 from web.sessions import sessions
 from web.sockets import sockets
 from web.terminal.command import chat
-
-# A name is all that anybody sends in a body.
-MOST_IN_A_BODY = 64 * 1024  # bytes
+from web.worker_watch import WorkerWatch
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -46,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             relay,
             refresher,
             Ringer(),
+            WorkerWatch(client, mailbox, connections),
             longest=settings.max_message_length,
             allowed_origins=settings.allowed_origins,
         )

@@ -85,7 +85,8 @@ class Connection:
 
     def _pass_on(self, event: Event) -> None:
         if event.rev is None:
-            self.on_event(event)
+            if event.prev is None or (not self._gap and self.rev <= event.prev):
+                self.on_event(event)
         elif self._gap or event.rev <= self.rev:
             pass  # the history that is shown, or will be, has it
         elif event.prev != self.rev:

@@ -25,10 +25,12 @@ from chat.schemas import (
     read_frame,
 )
 from chat.store import Session
+from chat.worker_presence import ABSENT_AFTER
 from web.connection import Connection
 from web.inbox import Step
 from web.link import Link
 from web.ringer import Ringer
+from web.worker_watch import WorkerWatch
 
 SUBPROTOCOL = "chat.events.v1"
 
@@ -51,26 +53,38 @@ class Events(Connection):
         mailbox: Mailbox,
         ringer: Ringer,
         longest: int,
+        watch: WorkerWatch,
     ) -> None:
         super().__init__(link, token, on_gap)
         self._mailbox = mailbox
         self._ringer = ringer
         self._longest = longest
+        self._watch = watch
+        self._told: str | None = None  # the message of which was said last that no worker is there
 
     def on_session(self, session: Session) -> None:
         self._send(_HISTORY, {"session": session, "messages": session.messages})
+        self._told = None
+        self._watch.look_at(self)
 
     def on_event(self, event: Event) -> None:
+        if event.type == "unserved":
+            self._tell_unserved(**event.data)
+            return
         if event.type in _PASSED_ON:
+            self._told = None  # a client learns from it that somebody is there
             self._send(_PASSED_ON[event.type], event.data)
         elif event.type == "message":
             message = event.data["message"]
+            if "reply_to" in message:
+                self._told = None
             if message.get("status") == "failed":
                 code = message["error"]
                 failure = {"code": code, "msg": words(code), "reply_to": message["reply_to"]}
                 self._send(_ERROR, failure)
             else:
                 self._send(_MESSAGE, message)
+            self._watch.look_at(self)  # another message may be the oldest unanswered one now
 
     def on_frame(self, frame: str | bytes) -> Step | None:
         try:
@@ -103,8 +117,18 @@ class Events(Connection):
         with self.hold():  # the reply may begin before the step's answer is here
             accepted = step()
             self._send(_ACK, {"id": message_id, "position": accepted.position})
+            self._told = None
+        self._watch.look_at(self)
         if accepted.ring:
             self._ringer.ring(self.token)
+
+    def _tell_unserved(self, reply_to: str, no_worker: bool) -> None:
+        told = reply_to if no_worker else None
+        if told == self._told:
+            return
+        self._told = told
+        wait = {"reply_to": reply_to, "code": "busy", "retry_after": ABSENT_AFTER}
+        self._send(_PASSED_ON["wait"], {**wait, "reason": "no_worker"} if no_worker else wait)
 
     def _stop(self, message_id: str | None) -> None:
         stopped = message_id or self._mailbox.oldest_unanswered(self.token)

@@ -24,6 +24,11 @@ from web.outbox import Outbox
 MOST_RECEIVED = 64 * 1024
 _READ = 8192  # bytes
 
+# What one client sent is handled for so long before others have their turn. The pause is not 0:
+# gevent may come back from such a one before it has looked at other sockets.
+_TURN = 0.002  # seconds
+_PAUSE = 0.0001  # seconds
+
 Choice = Callable[[list[str]], str | None]
 
 
@@ -65,6 +70,8 @@ class Link(Server):  # type: ignore[misc]
         self._ask_at = time.monotonic() + times.ping_every
         self._asked_at: float | None = None
         self._reads_since = math.inf
+        self._turn_began = time.monotonic()
+        self.sock.settimeout(None)  # the server's own, for an answer over HTTP, ends here
 
     def choose_subprotocol(self, request: Any) -> str | None:
         return self._choose(list(request.subprotocols))
@@ -77,6 +84,7 @@ class Link(Server):  # type: ignore[misc]
         """
         while not self.closed:
             for event in self.ws.events():
+                self._give_way()
                 if isinstance(event, TextMessage | BytesMessage):
                     message = self._join(event)
                     if message is not None:
@@ -86,6 +94,7 @@ class Link(Server):  # type: ignore[misc]
                 elif isinstance(event, CloseConnection):  # the client's, or its breach of protocol
                     self._close(event.code, event.reason, drop=True)
             if not self.closed:
+                self._give_way()
                 self.ws.receive_data(self._read())
         raise ConnectionClosed(self.close_reason, self.close_message)
 
@@ -147,14 +156,21 @@ class Link(Server):  # type: ignore[misc]
         self._ask_at = math.inf
         self._outbox.end(reset=reset)
 
+    def _give_way(self) -> None:
+        """Pause if others have not had their turn for a while: this client may be flooding us."""
+        if time.monotonic() - self._turn_began > _TURN:
+            time.sleep(_PAUSE)
+            self._turn_began = time.monotonic()
+
     def _read(self) -> bytes:
-        time.sleep(0)  # a client that floods must not have the process for itself
-        self._reads_since = time.monotonic()
+        self._reads_since = began = time.monotonic()
         try:
             data: bytes = self.sock.recv(_READ)
         except OSError:
             data = b""
         self._reads_since = math.inf
+        if time.monotonic() - began > _TURN:  # it has waited, and others had their turn
+            self._turn_began = time.monotonic()
         if not data:
             self.end()
         elif self._asked_at is not None:  # whatever it sends, it lives

@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 
-from chat.errors import Busy, SessionGone
+from chat.errors import Busy, Internal, SessionGone
+from chat.outage import Outage
 from chat.store import Store
 from web.connection import Connection
 from web.connections import Connections
@@ -14,7 +15,6 @@ from web.connections import Connections
 log = logging.getLogger(__name__)
 
 GONE_CHECK_EVERY = 20.0  # seconds; a socket outlives its session by this at most
-RETRY_AFTER = 0.5  # seconds, while Redis is out of reach
 _AT_ONCE = 500  # sessions asked for in one round trip
 
 
@@ -47,6 +47,7 @@ class Refresher:
 
     def run(self) -> None:
         """Refresh, for ever."""
+        outage = Outage(log, "sockets cannot be shown their sessions again")
         check_at = time.monotonic() + GONE_CHECK_EVERY
         while True:
             self._wake.wait(max(0.0, check_at - time.monotonic()))
@@ -57,9 +58,9 @@ class Refresher:
                     self._look_at(self._connections.tokens(), compare=False)
                 self._look_at(list(self._compare), compare=True)
                 self._refresh_all()
-            except Busy as error:
-                log.warning("cannot refresh sockets now: %s", error)
-                time.sleep(RETRY_AFTER)
+                outage.worked()
+            except (Busy, Internal) as error:
+                time.sleep(outage.failed(error))
                 self._wake.set()
 
     def _look_at(self, tokens: list[str], *, compare: bool) -> None:
@@ -84,6 +85,9 @@ class Refresher:
                     connection.show(self._store.history(connection.token))
             except SessionGone:
                 connection.end()
+            except Internal as error:  # it is about this session alone
+                log.warning("a session cannot be read: %s", error)
+                connection.link.close(1011, "internal error")
             except Busy:
                 with self._lock:
                     self._gaps.add(connection)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 
@@ -12,6 +11,7 @@ import redis
 from chat.channel import Event, Listener, Subscribed
 from chat.connect import UNREACHABLE
 from chat.loop import start_loop
+from chat.outage import Outage
 from web.connection import Connection
 from web.connections import Connections
 from web.refresher import Refresher
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 # How long a new socket waits to be subscribed. When it takes longer Redis is away, and the
 # reconnection shows the session again to whoever missed something.
 SUBSCRIBE_WITHIN = 2.0  # seconds
-MOST_BACK_OFF = 1.0  # seconds
 
 
 class Relay:
@@ -57,18 +56,15 @@ class Relay:
 
     def run(self) -> None:
         """Listen, for ever; connect again whenever Redis is lost."""
-        failures = 0
+        outage = Outage(log, "no events reach the sockets")
         while True:
             try:
                 self._connect()
                 while True:
                     self._read()
-                    failures = 0
+                    outage.worked()
             except (*UNREACHABLE, OSError) as error:
-                failures += 1
-                if failures == 1:
-                    log.warning("the relay lost Redis: %s", error)
-                time.sleep(min(MOST_BACK_OFF, 0.05 * 2**failures) * random.uniform(0.5, 1))
+                time.sleep(outage.failed(error))
 
     def _connect(self) -> None:
         self._listener.connect()

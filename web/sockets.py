@@ -23,6 +23,7 @@ from web.relay import Relay
 from web.ringer import Ringer
 from web.sessions import given_token
 from web.sock import Sock
+from web.worker_watch import WorkerWatch
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ def sockets(
     relay: Relay,
     refresher: Refresher,
     ringer: Ringer,
+    watch: WorkerWatch,
     *,
     longest: int,
     allowed_origins: Collection[str],
@@ -81,10 +83,14 @@ def sockets(
 
     @Sock().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
     def chat(link: Link) -> None:
-        kind = Events if link.subprotocol == SUBPROTOCOL else Plain
-        connection: Connection = kind(link, _token(), refresher.refresh, mailbox, ringer, longest)
-        if kind is Plain:
+        connection: Connection
+        shared = (link, _token(), refresher.refresh, mailbox, ringer, longest)
+        if link.subprotocol == SUBPROTOCOL:
+            connection = Events(*shared, watch)
+        else:
+            connection = Plain(*shared)
             connection.on_session(g.pop("session"))  # what ended before the upgrade is not sent
+        watch.start()
         relay_to(connection)
 
     def relay_to(connection: Connection) -> None:

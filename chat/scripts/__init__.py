@@ -20,6 +20,11 @@ def session_step(client: redis.Redis, name: str) -> Callable[..., Any]:
     return client.register_script(_source("session") + _source(name))
 
 
+def unserved_step(client: redis.Redis) -> Callable[..., Any]:
+    """Return the step that finds sessions which no worker serves."""
+    return client.register_script(_source("unserved"))
+
+
 def sweep_step(client: redis.Redis) -> Callable[..., Any]:
     """Return the step that looks over all sessions."""
     return client.register_script(_source("sweep"))

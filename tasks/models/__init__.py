@@ -5,11 +5,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from chat.settings import Settings, SettingsError
+from tasks.models.adapter import Adapter
 from tasks.models.call import Call, Cancelled
 from tasks.models.hugging_face import HuggingFace
-from tasks.models.model import Adapter, Model, Restart, Wait
+from tasks.models.model import Model, Restart
 from tasks.models.openai_chat import OpenAIChat
 from tasks.models.openai_completions import OpenAICompletions
+from tasks.models.retry import Wait
 
 __all__ = ["Call", "Cancelled", "Model", "Restart", "Wait", "model_for"]
 

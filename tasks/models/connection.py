@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import socket
+from http.client import HTTPResponse
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -37,8 +39,38 @@ class CallAdapter(HTTPAdapter):
         return manager
 
 
+class _Reader(io.RawIOBase):
+    """Reads from a connection until the call's deadline, head and body.
+
+    The socket's own timeout is for one read, and a header without end is many.
+    """
+
+    def __init__(self, connection: io.RawIOBase, call: Call) -> None:
+        self._connection = connection
+        self._call = call
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._call.limit()
+        read: int | None = self._connection.readinto(buffer)
+        return read
+
+    def close(self) -> None:
+        self._connection.close()
+        super().close()
+
+
 def _pools(call: Call) -> dict[str, type[HTTPConnectionPool]]:
+    class Answer(HTTPResponse):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.fp = io.BufferedReader(_Reader(self.fp.detach(), call))
+
     class Http(HTTPConnection):
+        response_class = Answer
+
         def _new_conn(self) -> socket.socket:
             return _connect(self, call)
 
@@ -47,6 +79,8 @@ def _pools(call: Call) -> dict[str, type[HTTPConnectionPool]]:
             call.attach(self.sock)
 
     class Https(HTTPSConnection):
+        response_class = Answer
+
         def _new_conn(self) -> socket.socket:
             return _connect(self, call)
 

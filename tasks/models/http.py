@@ -117,11 +117,7 @@ class Response:
         else:
             chunks = iter(lambda: raw.read1(_CHUNK, decode_content=True), b"")
         room = MOST_BYTES
-        while True:
-            self._call.limit()
-            data = next(chunks, b"")
-            if not data:
-                break
+        while data := next(chunks, b""):
             room -= len(data)
             if room < 0:
                 raise ModelRefused(f"the answer has more than {MOST_BYTES} bytes")
@@ -144,5 +140,5 @@ class Response:
         """
         try:
             return json.loads(b"".join(self.chunks()))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter: it is nested too deeply
             raise ModelRefused("the answer is not JSON") from error

@@ -16,12 +16,12 @@ from tasks.prompt import Line, completion, size
 
 
 class HuggingFace:
-    """Completes a prompt; goes on from any text."""
+    """Completes a prompt; continues any text."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def goes_on(self, response: Response | None) -> bool:
+    def can_continue(self, response: Response | None) -> bool:
         return True
 
     def body(self, lines: Sequence[Line], said: str, room: int) -> dict[str, Any]:

@@ -4,55 +4,50 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 from collections.abc import Iterator, Sequence
-from math import inf
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-from chat.errors import ModelError, ModelRefused, ModelUnavailable
+from chat.errors import ModelError, ModelRefused
 from chat.settings import Settings
+from tasks.models.adapter import Adapter
 from tasks.models.call import Call
 from tasks.models.http import Response, place, post
-from tasks.models.refusal import Loading, NotReady, PromptTooLong
+from tasks.models.refusal import BadRequest, CannotContinue, NotReady, PromptTooLong
+from tasks.models.retry import Failure, GiveUp, Retry, Wait
 from tasks.models.sse import events
 from tasks.models.text import Text
 from tasks.prompt import Line, fit, size
 
 log = logging.getLogger(__name__)
 
-# A model that is being loaded is waited for until the deadline; all else is tried so often.
-MOST_TRIES = 4
-BACK_OFF = 0.5  # seconds before the second try, doubled for each further one
-MOST_BACK_OFF = 8.0
-# Servers that load a model estimate minutes; it may be there sooner.
-MOST_WAIT = 10.0  # seconds
-
-
-class Wait(NamedTuple):
-    """The model is not ready; it is asked again in ``retry_after`` seconds."""
-
-    code: str
-    retry_after: float
+# What reading raises where an answer is not of the protocol, or nested too deeply for the parser.
+_WRONG = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
 class Restart:
-    """The text so far is void: its server cannot go on from it, and begins anew."""
+    """The text so far is void: its server cannot continue it, and has begun anew."""
 
 
-class Adapter(Protocol):
-    """How one protocol asks and answers."""
+@dataclass
+class _Request:
+    """What the next request for a message asks, as far as the answers to earlier ones tell."""
 
-    def goes_on(self, response: Response | None) -> bool:
-        """Tell whether a reply can be gone on with; without a response, whether that is known."""
+    said: str  # the reply's text so far, as the reader has it
+    room: int  # for the prompt, in tokens
+    can_continue: bool = True  # until the server shows that it cannot
 
-    def body(self, lines: Sequence[Line], said: str, room: int) -> dict[str, Any]:
-        """Return the request for what follows ``said``; ``room`` is in tokens."""
+    @property
+    def replaces(self) -> bool:
+        """Whether the answer takes the place of the text so far."""
+        return bool(self.said) and not self.can_continue
 
-    def piece(self, event: Any) -> tuple[str, bool]:
-        """Return the text of an event of a stream, and whether it is the last."""
-
-    def whole(self, body: Any) -> str:
-        """Return the text of an answer in one body."""
+    def learn(self, failure: Failure) -> None:
+        """Ask otherwise where the same request would fail the same way."""
+        if isinstance(failure, CannotContinue):
+            self.can_continue = False
+        elif isinstance(failure, PromptTooLong):
+            self.room //= 2
 
 
 class Model:
@@ -64,12 +59,11 @@ class Model:
         self._token = settings.model_token
         used = settings.max_new_tokens + size(settings.system_prompt or "")
         self._room = max(settings.model_context - used, 1)
-        self._goes_on: bool | None = None  # until the server's first answer
 
     def answer(
         self, lines: Sequence[Line], said: str, call: Call
     ) -> Iterator[str | Wait | Restart]:
-        """Give the reply's text in pieces, going on from what was ``said`` of it.
+        """Give the reply's text in pieces, continuing what was ``said`` of it.
 
         ``said`` and the pieces, or all pieces after a `Restart`, add up to the whole reply.
 
@@ -86,55 +80,56 @@ class Model:
     def _answer(
         self, lines: Sequence[Line], said: str, call: Call
     ) -> Iterator[str | Wait | Restart]:
-        text, room, tries = Text(said), self._room, 0
+        request, retry = _Request(said, self._room), Retry()
         while True:
-            begun = text.said
-            text = Text(begun)  # what was held back comes again
+            before = len(request.said)
             try:
-                if begun and self._goes_on is False:
-                    yield Restart()
-                    text = Text()
-                yield from self._ask(lines, text, room, call)
-                if not text.said:
-                    raise ModelRefused("an empty answer")
+                yield from self._try(lines, request, call)
                 return
-            except _CannotGoOn:
-                continue
-            except PromptTooLong:
-                if room < self._room:
-                    raise
-                room //= 2
-            except NotReady as error:
-                loads = isinstance(error, Loading)
-                # A stream that brought something before it broke has been a success so far,
-                # unless all of it is begun anew.
-                tries = 1 if text.said != begun and self._goes_on else tries + (not loads)
-                wait = _wait(error, tries)
-                too_late = error.retry_after is not None and wait > call.left()
-                if not loads and (tries >= MOST_TRIES or too_late):
-                    raise ModelUnavailable(str(error)) from error
-                log.info("the model is not ready: %s; again in %.1f s", error, wait)
-                if error.busy or loads:
-                    yield Wait("busy" if error.busy else "model_unavailable", wait)
-                call.sleep(wait * random.uniform(1.0, 1.1))  # others were told the same
+            except (NotReady, CannotContinue, ModelRefused) as error:
+                failure: Failure = error
+            progress = request.can_continue and len(request.said) > before
+            decision = retry.after(failure, progress=progress, left=call.left())
+            if isinstance(decision, GiveUp):
+                raise decision.error
+            log.info("the model is asked again in %.1f s: %s", decision.pause, failure)
+            request.learn(failure)
+            if decision.wait:
+                yield decision.wait
+            call.sleep(decision.pause)
 
-    def _ask(self, lines: Sequence[Line], text: Text, room: int, call: Call) -> Iterator[str]:
+    def _try(self, lines: Sequence[Line], request: _Request, call: Call) -> Iterator[str | Restart]:
+        """Ask once. The text so far is void only when the text that replaces it comes."""
+        replaces = request.replaces
+        for piece in self._ask(lines, request, call):
+            if replaces:
+                yield Restart()
+                request.said, replaces = "", False
+            request.said += piece
+            yield piece
+        if replaces or not request.said:
+            raise ModelRefused("an empty answer")
+
+    def _ask(self, lines: Sequence[Line], request: _Request, call: Call) -> Iterator[str]:
+        begun = "" if request.replaces else request.said
+        text = Text(begun)  # what an earlier request held back comes again
         # What was said of the reply takes room too, or the model would have none to go on in.
-        asked = self._adapter.body(fit(lines, room - size(text.said)), text.said, room)
+        shown = fit(lines, request.room - size(begun))
+        body = self._adapter.body(shown, begun, request.room)
         try:
-            with post(self._url, self._token, asked, call) as response:
-                self._goes_on = self._adapter.goes_on(response)
-                if text.said and not self._goes_on:
-                    raise _CannotGoOn
-                for piece in self._pieces(response, text.said):
+            with post(self._url, self._token, body, call) as response:
+                if not self._adapter.can_continue(response):
+                    request.can_continue = False
+                    if begun:
+                        raise CannotContinue("the server has begun another reply")
+                for piece in self._pieces(response, begun):
                     if new := text.add(piece):
                         yield new
                     if text.ended:
                         return
-        except ModelRefused as error:
-            if text.said and not self._adapter.goes_on(None) and type(error) is ModelRefused:
-                self._goes_on = False  # it will not have a reply's beginning
-                raise _CannotGoOn from error
+        except BadRequest as refused:
+            if begun and not self._adapter.can_continue(None):
+                raise CannotContinue(str(refused)) from refused
             raise
         if new := text.end():
             yield new
@@ -146,29 +141,18 @@ class Model:
                 yield _text(self._adapter.whole(response.json())).removeprefix(said)
                 return
             for data in events(response.chunks()):
-                if data == "[DONE]":
+                if data.strip() == "[DONE]":
                     return
                 piece, last = self._adapter.piece(json.loads(data))
                 yield _text(piece)
                 if last:
                     return
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        except _WRONG as error:
             raise ModelRefused(f"the answer is not of the protocol: {error!r}") from error
         raise NotReady("the stream was cut")
-
-
-class _CannotGoOn(Exception):
-    """The server has begun another reply where it was asked to go on with one."""
 
 
 def _text(piece: Any) -> str:
     if not isinstance(piece, str):
         raise TypeError(f"{type(piece).__name__} instead of text")
     return piece
-
-
-def _wait(error: NotReady, tries: int) -> float:
-    """Return how long to wait before the next try, in seconds."""
-    if error.retry_after is not None:
-        return min(max(error.retry_after, 0.1), MOST_WAIT if isinstance(error, Loading) else inf)
-    return float(min(BACK_OFF * 2 ** (tries - 1), MOST_BACK_OFF) * random.uniform(0.5, 1.0))

@@ -15,12 +15,12 @@ from tasks.prompt import Line, roles
 
 
 class OpenAIChat:
-    """Answers roles. llama.cpp goes on from a reply's beginning; other servers begin anew."""
+    """Answers roles. llama.cpp continues a partial reply; other servers begin another one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def goes_on(self, response: Response | None) -> bool:
+    def can_continue(self, response: Response | None) -> bool:
         return response is not None and response.server.startswith("llama.cpp")
 
     def body(self, lines: Sequence[Line], said: str, room: int) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from tasks.prompt import Line, completion
 
 
 class OpenAICompletions:
-    """Completes a prompt; goes on from any text."""
+    """Completes a prompt; continues any text."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def goes_on(self, response: Response | None) -> bool:
+    def can_continue(self, response: Response | None) -> bool:
         return True
 
     def body(self, lines: Sequence[Line], said: str, room: int) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def options(settings: Settings) -> dict[str, Any]:
 
 
 def choice_of(event: Any) -> dict[str, Any]:
-    """Return the one choice that was asked for; some events, of usage say, have none.
+    """Return the one choice that was asked for; some events, of usage or as a ping, have none.
 
     Raises:
         NotReady, PromptTooLong: It is an error in mid-stream.
@@ -63,5 +63,5 @@ def choice_of(event: Any) -> dict[str, Any]:
         # How transformers says that a prompt, or with it the reply, has outgrown the context.
         kind = PromptTooLong if "out of bounds" in said or "out of range" in said else NotReady
         raise kind(f"in mid-stream: {said}")
-    choices: list[dict[str, Any]] = event["choices"]
+    choices: list[dict[str, Any]] = event.get("choices")
     return choices[0] if choices else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from math import inf
 from typing import Any
 
 import requests
@@ -29,6 +30,14 @@ class Loading(NotReady):
     """The model is being loaded; how long that takes is known to its server alone."""
 
 
+class CannotContinue(Exception):
+    """The server cannot continue the partial reply that it was sent; the string is the cause."""
+
+
+class BadRequest(ModelRefused):
+    """The server does not take what was asked, in the form in which it was asked."""
+
+
 class PromptTooLong(ModelRefused):
     """The prompt has more tokens than the model takes."""
 
@@ -49,7 +58,7 @@ def refusal(response: requests.Response, body: Any) -> Exception:
     about_length = any(word in said.lower() for word in _LENGTH_WORDS)
     if status == 413 or (status in (400, 422) and about_length):
         return PromptTooLong(cause)
-    return ModelRefused(cause)
+    return BadRequest(cause) if status in (400, 422) else ModelRefused(cause)
 
 
 def _said(fields: dict[str, Any]) -> str:
@@ -69,6 +78,8 @@ def _said(fields: dict[str, Any]) -> str:
 def _seconds(value: Any) -> float | None:
     try:
         return max(0.0, float(value))
+    except OverflowError:  # an integer with hundreds of digits
+        return inf
     except (TypeError, ValueError):
         return None
 
@@ -77,6 +88,6 @@ def _until(value: str | None) -> float | None:
     """Return the seconds of a Retry-After, which may be a date."""
     seconds = _seconds(value)
     if seconds is None and value:
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             seconds = max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     return seconds

@@ -17,12 +17,12 @@ def events(chunks: Iterable[bytes]) -> Iterator[str]:
     data: list[str] = []
     for line in _lines(chunks):
         if not line:
-            if data:
+            if any(data):  # an event without data is none
                 yield "\n".join(data)
             data = []
         elif line.startswith(b"data:"):
             data.append(line[5:].removeprefix(b" ").decode(errors="replace"))
-    if data:  # some servers leave out the blank line behind the last event
+    if any(data):  # some servers leave out the blank line behind the last event
         yield "\n".join(data)
 
 

@@ -12,7 +12,7 @@ import redis
 
 from chat.channel import channel
 from chat.errors import SessionGone, UnknownMessage
-from chat.mailbox import MOST_CLAIMS, Accepted, Claim, Mailbox
+from chat.mailbox import MOST_CLAIMS, Accepted, Claim, Mailbox, Unserved
 from chat.schemas import new_id
 from chat.store import HELD, UNBEGUN, WAITING, Store
 
@@ -439,6 +439,40 @@ def test_a_sweep_rings_for_no_more_sessions_than_rings_are_missing(mailbox, stor
     assert len(mailbox.sweep(3, 10)) == 2
     client.delete("chat:sweep")
     assert len(mailbox.sweep(0, 1)) == 1
+
+
+# unserved
+
+
+def test_sessions_are_unserved_while_they_wait_or_their_holder_is_dead(
+    mailbox, store, client, token
+):
+    idle, gone = store.create("Bob").token, new_id()
+    tokens = [idle, token, gone]
+    assert mailbox.unserved(tokens) == []
+    first, second = say(mailbox, token, "one"), say(mailbox, token, "two")
+    assert mailbox.unserved(tokens) == [Unserved(token, first, store.history(token).rev)]
+    claim = claimed(mailbox, token)
+    assert mailbox.unserved(tokens) == []
+    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    expire_lease(client, token)
+    assert mailbox.unserved(tokens) == [Unserved(token, first, store.history(token).rev)]
+    claim = claimed(mailbox, token)
+    mailbox.commit(token, claim.holder, claim.reply, 1, 1)
+    assert mailbox.unserved(tokens) == [Unserved(token, second, store.history(token).rev)]
+    mailbox.stop(token, second)
+    assert mailbox.unserved(tokens) == []
+
+
+def test_sessions_with_an_unanswered_message_are_counted_begun_or_not(mailbox, store, token):
+    assert mailbox.sessions_unanswered() == 0
+    say(mailbox, token, "one")
+    say(mailbox, store.create("Bob").token, "two")
+    assert mailbox.sessions_unanswered() == 2
+    claim = claimed(mailbox, token)
+    assert mailbox.sessions_unanswered() == 2
+    mailbox.commit(token, claim.holder, claim.reply, 1, 0)
+    assert mailbox.sessions_unanswered() == 1
 
 
 # events

@@ -50,6 +50,19 @@ def model(model_with: ModelWith) -> Model:
     return model_with()
 
 
+class Hurried(Call):
+    """A question whose pauses take no time, but count against its deadline as if they did."""
+
+    def __init__(self, within: float) -> None:
+        super().__init__(time.monotonic() + within)
+        self.pauses: list[float] = []  # seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._deadline -= seconds
+        self.left()
+
+
 class Answer:
     """All that a model gave for a message."""
 
@@ -58,8 +71,8 @@ class Answer:
         self.pieces: list[str] = []
         self.waits: list[Wait] = []
         self.restarts = 0
-        call = Call(time.monotonic() + within)
-        for piece in model.answer([Line("human", text)], said, call):
+        self.call = Hurried(within)
+        for piece in model.answer([Line("human", text)], said, self.call):
             if isinstance(piece, Wait):
                 self.waits.append(piece)
             elif isinstance(piece, Restart):

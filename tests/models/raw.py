@@ -13,10 +13,14 @@ Answer = bytes | Callable[[socket.socket], None]
 
 
 class Raw:
-    """A server that gives its first answer to the first request, and its last to all further."""
+    """A server that gives its first answer to the first request, and its last to all further.
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    With ``hasty`` it answers whoever connects, and reads nothing.
+    """
+
+    def __init__(self, answers: Sequence[Answer], *, hasty: bool = False) -> None:
         self.asked: list[bytes] = []  # the requests, head and body
+        self._hasty = hasty
         self.connected = threading.Event()
         self.closed = threading.Event()  # by the client
         self._answers = answers
@@ -51,7 +55,7 @@ class Raw:
         with client, suppress(OSError):
             self.connected.set()
             number = len(self.asked)
-            self.asked.append(_request(client))
+            self.asked.append(b"" if self._hasty else _request(client))
             answer = self._answers[min(number, len(self._answers) - 1)]
             if isinstance(answer, bytes):
                 client.sendall(answer)
@@ -60,9 +64,9 @@ class Raw:
 
 
 @contextmanager
-def raw(*answers: Answer) -> Iterator[Raw]:
+def raw(*answers: Answer, hasty: bool = False) -> Iterator[Raw]:
     """Serve these answers."""
-    server = Raw(answers)
+    server = Raw(answers, hasty=hasty)
     try:
         yield server
     finally:

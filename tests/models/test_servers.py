@@ -212,7 +212,7 @@ def test_the_time_that_a_model_loads_takes_no_tries():
     loading = http({"error": "loading", "estimated_time": 0.1}, "503 Unavailable")
     broken = http({"error": "broken"}, "500 Error")
     with raw(*[loading] * 4, broken, DONE) as server:
-        assert Answer(model_at(server), "hello").text == WHOLE
+        assert Answer(model_at(server), "hello", within=120).text == WHOLE
 
 
 def first_wait(server: Raw, within: float) -> Wait:

@@ -29,6 +29,7 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
     # Imported here, since the web process, which carries this command, has no use for them.
     from web.terminal.connection import Connection
     from web.terminal.errors import Failed
+    from web.terminal.patience import told_if_slow
     from web.terminal.pipe import INTERRUPTED, ask_once, read_message
     from web.terminal.prompt import Prompt
     from web.terminal.session import TokenFile, begin, check_url, is_alive
@@ -44,14 +45,17 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
         return connection
 
     def open_new(on_change: Callable[[], None]) -> Connection:
-        token = begin(url, name or _login())
+        with told_if_slow(f"Still waiting for the chat at {url}."):
+            token = begin(url, name or _login())
         if file:
             file.save(token)
         return open_chat(token, on_change)
 
     def open_first(on_change: Callable[[], None]) -> Connection:
         token = file.load() if file else None
-        if token and is_alive(url, token):
+        with told_if_slow(f"Still waiting for the chat at {url}."):
+            alive = token and is_alive(url, token)
+        if token and alive:
             return open_chat(token, on_change)
         if token:
             click.echo(f"The chat of {token_file} has ended; this is a new one.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
@@ -12,12 +13,11 @@ from typing import Any
 from web.terminal.asks import Ask, Asks
 from web.terminal.conversation import GapError, fold
 from web.terminal.errors import Failed
-from web.terminal.link import LARGEST_FRAME, Link, LostError, encode
-from web.terminal.pause import pause
-from web.terminal.view import View
+from web.terminal.link import LARGEST_FRAME, Link, LostError, SilentError, encode
+from web.terminal.pause import busy_pause, pause
+from web.terminal.view import Postponed, View
 
 STEADY = 5.0  # seconds that a connection must have lasted for the pauses to begin small again
-BUSY_PAUSE, LONGEST_BUSY_PAUSE = 2.0, 60.0  # seconds; the first where the server does not say
 
 _TRY_AGAIN = ("busy", "rate_limited")
 
@@ -35,7 +35,9 @@ class Connection:
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._link: Link | None = None  # while the history stands
-        self._resend: threading.Timer | None = None
+        self._resend: threading.Timer | None = None  # while the server takes no message
+        self._resend_at = 0.0  # seconds of the monotonic clock
+        self._refusals = 0  # in a row
         self._asks = Asks()
         self._to_stop: set[str] = set()
         self._view = View(away_since=time.monotonic())
@@ -90,19 +92,25 @@ class Connection:
             return self._ask(Ask({"type": "retry", "id": turns[-1].id}, old_reply=reply.id))
 
     def stop(self) -> None:
-        """Stop the oldest reply that is not finished; withdraw what was never sent."""
+        """Stop the oldest reply that is not finished; withdraw what the server has not taken."""
         with self._lock:
             ask = self._asks.first
             turn = self._view.conversation.unanswered()
             if turn:
                 self._to_stop.add(turn.id)
                 self._send_stop(turn.id)
-            elif ask and ask.sent:
+            elif ask and ask.sent and not self._view.postponed:
                 self._to_stop.add(ask.id)
             elif ask:
-                self._asks.take(ask.id)
-                self._say_refused(ask.id, "Your message was not sent.")
+                self._withdraw(ask)
         self._on_change()
+
+    def _withdraw(self, ask: Ask) -> None:
+        self._asks.take(ask.id)
+        if ask.sent:  # it may have been taken though the answer was another
+            self._to_stop.add(ask.id)
+        said = "Your message is withdrawn." if ask.sent else "Your message was not sent."
+        self._say_refused(ask.id, said)
 
     def _ask(self, ask: Ask) -> str:
         with self._lock:
@@ -115,6 +123,7 @@ class Connection:
             self._to_stop.discard(ask.id)
             self._asks.add(ask)
             if self._asks.first is ask:
+                self._renew_postponed()
                 self._send_first()
         return ask.id
 
@@ -133,8 +142,12 @@ class Connection:
                 began = time.monotonic()
                 try:
                     self._follow()
-                except LostError:
-                    self._lose()
+                except SilentError as error:
+                    self._lose(str(error))
+                    tries = 0
+                    continue  # at once: nobody hammers who has waited for an answer first
+                except LostError as error:
+                    self._lose(str(error))
                 tries = tries + 1 if time.monotonic() - began < STEADY else 1
                 self._closed.wait(pause(tries))
         except Failed as error:
@@ -154,7 +167,7 @@ class Connection:
         link = Link(self._url, self._token)
         try:
             while True:
-                frame = link.receive()
+                frame = link.receive(lambda: self.look().at_work)
                 try:
                     self._fold(frame, link)
                 except (GapError, KeyError, TypeError, ValueError) as error:
@@ -165,15 +178,18 @@ class Connection:
                 self._link = None
             link.close()
 
-    def _lose(self) -> None:
+    def _lose(self, why: str) -> None:
         with self._lock:
-            self._show(state="lost", away_since=self._view.away_since or time.monotonic())
+            since = self._view.away_since or time.monotonic()
+            self._show(state="lost", why=why, away_since=since)
         self._on_change()
 
     def _fold(self, frame: dict[str, Any], link: Link) -> None:
         with self._lock:
             kind = frame["type"]
             self._show(conversation=fold(self._view.conversation, frame))
+            if kind == "message" and frame["id"] in self._to_stop:
+                self._send_stops()
             if kind == "history":
                 self._come_in(link)
             elif kind == "ack":
@@ -183,14 +199,11 @@ class Connection:
 
     def _come_in(self, link: Link) -> None:
         self._link = link
-        self._show(state="open", away_since=None, known=True)
+        self._show(state="open", why="", away_since=None, known=True)
         self._asks.compare(self._view.conversation)
-        for message_id in self._to_stop.copy():
-            turn = self._view.conversation.turn(message_id)
-            if turn and not turn.answered:
-                self._send_stop(message_id)
-            elif turn:
-                self._to_stop.discard(message_id)
+        if not self._asks.first:
+            self._show(postponed=None)
+        self._send_stops()
         self._send_first()
 
     def _confirm(self, message_id: str) -> None:
@@ -199,34 +212,73 @@ class Connection:
         old = turn.reply.id if turn and turn.reply else None
         if ask and ask.frame["type"] == "retry" and old == ask.old_reply:
             self._show(conversation=self._view.conversation.without_reply(message_id))
-        if message_id in self._to_stop:
-            self._send_stop(message_id)
-        self._send_first()
+        self._go_on()
 
     def _refuse(self, frame: dict[str, Any]) -> None:
         if frame["code"] in _TRY_AGAIN:
-            wait = min(float(frame.get("retry_after") or BUSY_PAUSE), LONGEST_BUSY_PAUSE)
-            self._resend = threading.Timer(wait, self._send_again, [frame["id"]])
-            self._resend.daemon = True
-            self._resend.start()
+            self._postpone(frame)
             return
         if self._asks.take(frame["id"]):
             self._to_stop.discard(frame["id"])
             self._say_refused(frame["id"], frame["msg"])
+            self._go_on()
+
+    def _postpone(self, frame: dict[str, Any]) -> None:
+        """Leave the server alone for a while, and send what it refused again then."""
+        ask = self._asks.first
+        if frame["id"] not in self._to_stop and not (ask and ask.id == frame["id"]):
+            return  # it is withdrawn
+        self._refusals += 1
+        seconds = busy_pause(self._refusals, frame.get("retry_after"))
+        if self._resend:
+            self._resend.cancel()
+        self._resend_at = time.monotonic() + seconds
+        self._resend = threading.Timer(seconds, self._send_again)
+        self._resend.daemon = True
+        self._resend.start()
+        before = self._view.postponed
+        if before is None or before.code != frame["code"]:
+            self._show(postponed=Postponed(frame["code"], math.ceil(seconds)))
+
+    def _renew_postponed(self) -> None:
+        """Have what is shown of the pause be right for a message that comes in its middle."""
+        postponed = self._view.postponed if self._resend else None
+        if postponed:
+            left = math.ceil(self._resend_at - time.monotonic())
+            postponed = replace(postponed, seconds=max(1, left))
+        self._show(postponed=postponed)
+
+    def _go_on(self) -> None:
+        """Send what waits, since the server takes messages."""
+        if self._resend:
+            self._resend.cancel()
+            self._resend = None
+        self._refusals = 0
+        self._show(postponed=None)
+        self._send_stops()
         self._send_first()
 
     # Sending; what cannot be sent now is sent when the connection is back
 
     def _send_first(self) -> None:
         ask = self._asks.first
-        if ask and self._link:
+        if ask and self._link and not self._resend:
             ask.sent = True
             self._link.send(ask.frame)
 
-    def _send_again(self, ask_id: str) -> None:
+    def _send_again(self) -> None:
         with self._lock:
-            if self._asks.first and self._asks.first.id == ask_id:
-                self._send_first()
+            self._resend = None
+            self._send_stops()
+            self._send_first()
+
+    def _send_stops(self) -> None:
+        for message_id in self._to_stop - set(self._asks.ids):
+            turn = self._view.conversation.turn(message_id)
+            if turn and not turn.answered:
+                self._send_stop(message_id)
+            elif turn:
+                self._to_stop.discard(message_id)
 
     def _send_stop(self, message_id: str) -> None:
         if self._link:

@@ -8,6 +8,8 @@ from typing import Any
 
 from chat.errors import words
 
+NO_WORKER = "no_worker"  # a `wait` frame's reason
+
 
 class GapError(Exception):
     """Frames were missed; only a new history helps."""
@@ -38,7 +40,7 @@ class Turn:
     timestamp: str = ""
     reply: Reply | None = None
     position: int = 0  # messages that wait before this one
-    wait: str = ""  # why the model keeps the reply waiting, a code
+    wait: str = ""  # why the reply has to wait: `NO_WORKER`, or a code of the model
     attempt: int = 0  # retries that this client has seen acknowledged since the last history
 
     @property
@@ -100,7 +102,8 @@ def fold(conversation: Conversation, frame: Mapping[str, Any]) -> Conversation:
         case "delta":
             return _append(conversation, frame["id"], frame["n"], frame["text"])
         case "wait":
-            return conversation._with(frame["reply_to"], wait=frame["code"], position=0)
+            why = frame.get("reason") or frame["code"]
+            return conversation._with(frame["reply_to"], wait=why, position=0)
         case "error" if "reply_to" in frame:
             turn = conversation.turn(frame["reply_to"])
             begun = (turn and turn.reply) or Reply("")

@@ -8,6 +8,8 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 
+MARK_PASTES, MARK_NO_PASTES = "\x1b[?2004h", "\x1b[?2004l"  # so that pasted lines are one message
+
 
 def line_editor() -> Callable[[], str]:
     """Give `input` line editing where the platform has it; return what reads the line so far."""
@@ -16,7 +18,7 @@ def line_editor() -> Callable[[], str]:
     except ImportError:
         return str
     if os.environ.get("TERM") != "dumb":
-        readline.parse_and_bind("set enable-bracketed-paste on")  # pasted lines are one message
+        readline.parse_and_bind("set enable-bracketed-paste on")
     return readline.get_line_buffer
 
 
@@ -38,8 +40,10 @@ def silent_keyboard() -> Iterator[None]:
     before = termios.tcgetattr(keyboard)
     silent = [*before]
     silent[3] &= ~termios.ECHO
-    termios.tcsetattr(keyboard, termios.TCSADRAIN, silent)
+    # TCSADRAIN would wait, and for ever where Ctrl-S holds the output.
+    termios.tcsetattr(keyboard, termios.TCSANOW, silent)
     try:
         yield
     finally:
-        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(keyboard, termios.TCSANOW, before)

@@ -15,7 +15,8 @@ from web.terminal.connection import Connection
 from web.terminal.conversation import Reply
 from web.terminal.errors import Failed
 from web.terminal.link import LARGEST_FRAME
-from web.terminal.transcript import clean
+from web.terminal.patience import Patience, still_waiting
+from web.terminal.transcript import LOST, clean, why_waiting
 from web.terminal.view import View
 
 GIVE_UP = 60.0  # seconds without a connection; nobody may be there to end it
@@ -55,11 +56,13 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
     connection = open_connection(changed)
     signal.signal(signal.SIGINT, lambda *_: woken.put(True))
     stopped = False
-    printer = _Printer()
+    printer, notes = _Printer(), _Notes()
     try:
         message_id = connection.say(text)
         while True:
-            reply = _reply_so_far(connection.look(), message_id)
+            view = connection.look()
+            reply = _reply_so_far(view, message_id)
+            notes.show(view, reply)
             if reply:
                 printer.show(reply)
             if reply and reply.finished:
@@ -70,6 +73,10 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
                         return INTERRUPTED
                     stopped = True
                     connection.stop()
+                    withdrawn = connection.look().refused.get(message_id)
+                    if withdrawn:
+                        click.echo(withdrawn, err=True)
+                        return INTERRUPTED
     finally:
         connection.close()
     if reply.status == "failed":
@@ -94,7 +101,8 @@ def _reply_so_far(view: View, message_id: str) -> Reply | None:
     if view.state == "ended":
         raise Failed(view.why)
     if view.away_since and time.monotonic() - view.away_since > GIVE_UP:
-        raise Failed(f"The chat could not be reached for {GIVE_UP:.0f} seconds.")
+        why = f" {view.why}" if view.why else ""
+        raise Failed(f"The chat could not be reached for {GIVE_UP:.0f} seconds.{why}")
     return reply
 
 
@@ -113,3 +121,28 @@ class _Printer:
         news = reply.msg[len(self._printed) :]
         self._printed = reply.msg
         click.echo(clean(news) if self._for_eyes else news, nl=reply.finished and bool(reply.msg))
+
+
+class _Notes:
+    """Says on standard error why nothing comes, each reason once.
+
+    That the server is busy is said at once, anything else after a while: a script whose reply
+    comes anyway need not know of a connection that was lost for a moment.
+    """
+
+    def __init__(self) -> None:
+        self._patience = Patience()
+        self._before: Reply | None = None
+        self._said = {""}
+
+    def show(self, view: View, reply: Reply | None) -> None:
+        if reply != self._before:
+            self._before = reply
+            self._patience.renew()
+        if not self._patience.over and not (view.postponed and view.waiting):
+            return
+        lost = f"{view.why} Trying again." if view.why else LOST
+        why = (lost if view.state == "lost" else why_waiting(view)) or still_waiting(view)
+        if why not in self._said:
+            self._said.add(why)
+            click.echo(clean(why), err=True)

@@ -7,17 +7,25 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import NoReturn
 
 import click
 
 from web.terminal.connection import Connection
 from web.terminal.errors import Failed
 from web.terminal.export import export
-from web.terminal.keyboard import line_editor, silent_keyboard, stands_on_one_row
-from web.terminal.transcript import Transcript, clean, note
+from web.terminal.keyboard import (
+    MARK_NO_PASTES,
+    MARK_PASTES,
+    line_editor,
+    silent_keyboard,
+    stands_on_one_row,
+)
+from web.terminal.modes import modes_kept
+from web.terminal.patience import Patience, still_waiting
+from web.terminal.transcript import Transcript, clean, note, why_waiting
 
 HELP = """\
 /retry          answer the last message again
@@ -50,6 +58,7 @@ class Prompt:
         self._open_new = open_new
         self._lock = threading.RLock()  # for what is printed
         self._at_prompt = False
+        self._calling = False  # a new chat is being begun
         self._warned = False  # the next Ctrl-C leaves
         self._woken: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
         self._transcript = Transcript()
@@ -59,14 +68,14 @@ class Prompt:
 
     def run(self) -> None:
         """Chat until the person leaves."""
-        signal.signal(signal.SIGINT, self._interrupt)
-        signal.signal(signal.SIGTERM, _end)
         try:
-            self._follow()
-            self._print(note(WELCOME) + note(WARNING))
-            while True:
-                self._heed(self._ask())
+            with modes_kept(self._stopped, self._resumed):
+                signal.signal(signal.SIGINT, self._interrupt)
                 self._follow()
+                self._print(note(WELCOME) + note(WARNING))
+                while True:
+                    self._heed(self._ask())
+                    self._follow()
         except (_Leave, KeyboardInterrupt):
             pass
         finally:
@@ -102,7 +111,13 @@ class Prompt:
             self._transcript.typed(self._connection.say(text))
 
     def _begin_anew(self) -> None:
-        connection = self._open_new(self._changed)
+        self._calling = True
+        try:
+            connection = self._open_new(self._changed)
+        except KeyboardInterrupt:
+            raise Failed("No new chat was begun.") from None
+        finally:
+            self._calling = False
         self._connection.close()
         with self._lock:
             self._connection, self._transcript = connection, Transcript()
@@ -110,11 +125,19 @@ class Prompt:
 
     def _follow(self) -> None:
         """Print what comes until all is answered."""
+        patience, told = Patience(), {""}
         with silent_keyboard():
             while True:
                 with self._lock:
                     view = self._connection.look()
-                    self._print(self._transcript.news(view))
+                    news = self._transcript.news(view)
+                    if news:
+                        patience.renew()
+                    elif patience.over and not why_waiting(view):
+                        text = still_waiting(view)
+                        news = self._transcript.aside(text if text not in told else "")
+                        told.add(text)
+                    self._print(news)
                 if not view.at_work:
                     return
                 if self._pressed():
@@ -160,13 +183,26 @@ class Prompt:
                 self._at_prompt = False
 
     def _interrupt(self, *_: object) -> None:
-        if self._at_prompt:
+        if self._at_prompt or self._calling:
             raise KeyboardInterrupt
         self._woken.put(True)
 
+    def _stopped(self) -> None:
+        if self._at_prompt and os.environ.get("TERM") != "dumb":
+            self._write_at_once(MARK_NO_PASTES + "\r\n")
+
+    def _resumed(self) -> None:
+        if self._at_prompt:
+            mark = MARK_PASTES if os.environ.get("TERM") != "dumb" else ""
+            self._write_at_once(mark + self._asked + self._line_so_far())
+
+    def _write_at_once(self, text: str) -> None:
+        """Write in the midst of whatever is being printed; a buffered stream would not have it."""
+        os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "replace"))
+
     def _changed(self) -> None:
         """Have news printed: above the prompt if the person is there, else by `_follow`."""
-        with self._lock:
+        with self._lock, suppress(OSError):  # a terminal that is gone is seen at the prompt
             if self._at_prompt:
                 news = self._transcript.news(self._connection.look(), whole=True)
                 if news:
@@ -183,8 +219,3 @@ class Prompt:
     def _print(self, text: str) -> None:
         if text:
             click.echo(text, nl=False, color=False if self._plain else None)
-
-
-def _end(number: int, _: object) -> NoReturn:
-    """Leave as `kill` would have it, but with the terminal in order."""
-    sys.exit(128 + number)

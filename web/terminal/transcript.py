@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import click
 
-from web.terminal.conversation import Reply, Turn
+from web.terminal.conversation import NO_WORKER, Reply, Turn
 from web.terminal.view import View
 
+NOBODY = "Nobody can answer right now. Your message is kept and will be answered."
 _WAITS = {
+    NO_WORKER: NOBODY,
     "busy": "The model is busy; the reply will come.",
     "model_unavailable": "The model is still loading or away; the reply will come.",
 }
 _ANY_WAIT = "The model keeps us waiting; the reply will come."
+
+_POSTPONED = {
+    "busy": "The chat is busy.",
+    "rate_limited": "You send faster than the chat allows.",
+}
+_KEPT = "Your message is kept, and sent again in {} s; Ctrl-C withdraws it."
+LOST = "The connection is lost; trying again."
 
 # A terminal obeys control characters, and these texts come from people and models.
 _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), "\ufffd")
@@ -37,6 +46,7 @@ class Transcript:
         self._attempts: dict[str, int] = {}  # by message, the attempt that this reply came from
         self._in_line = False  # a reply's last line is still open
         self._state = ""
+        self._why = ""  # the connection is lost
         self._hint = ""
         self._told: set[tuple[str, str]] = set()
 
@@ -92,13 +102,17 @@ class Transcript:
 
     def _state_note(self, view: View) -> str:
         before, self._state = self._state, view.state
+        if view.state == "lost" and view.why and view.why != self._why:
+            self._why = view.why
+            return self._line_end() + note(f"{view.why} Trying again.")
         if view.state == before:
             return ""
+        self._why = view.why
         if view.state == "ended":
             unsent = " Your message was not sent." if view.waiting else ""
             return self._line_end() + note(f"{view.why}{unsent} /new begins another.")
         if view.state == "lost":
-            return self._line_end() + note("The connection is lost; trying again.")
+            return self._line_end() + note(LOST)
         if before == "lost":
             return self._line_end() + note("Connected again.")
         return ""
@@ -107,25 +121,33 @@ class Transcript:
         refused = view.refused.items()
         text = "".join(note(said) for key, said in refused if (key, said) not in self._told)
         self._told = set(refused)
-        before, self._hint = self._hint, self._hint_now(view)
+        before, self._hint = self._hint, why_waiting(view)
         if self._hint and self._hint != before:
             text += note(self._hint)
         return self._line_end() + text if text else ""
 
-    def _hint_now(self, view: View) -> str:
-        """Return why the person has to wait, '' if nothing is to be said."""
-        if view.state == "lost" and view.waiting:
-            return "Your message is kept, and sent once the connection is back."
-        turn = view.conversation.unanswered()
-        if turn and turn.wait:
-            return _WAITS.get(turn.wait, _ANY_WAIT)
-        if turn and turn.position and not turn.reply:
-            return f"Messages that are answered before this one: {turn.position}."
-        return ""
+    def aside(self, text: str) -> str:
+        """Return a note on a line of its own, '' for none."""
+        return self._line_end() + note(text) if text else ""
 
     def _line_end(self) -> str:
         ended, self._in_line = self._in_line, False
         return "\n" if ended else ""
+
+
+def why_waiting(view: View) -> str:
+    """Return why the person has to wait, '' if nothing is to be said."""
+    if view.state == "lost" and view.waiting:
+        return "Your message is kept, and sent once the connection is back."
+    turn = view.conversation.unanswered()
+    if turn and turn.wait:
+        return _WAITS.get(turn.wait, _ANY_WAIT)
+    if turn and turn.position and not turn.reply:
+        return f"Messages that are answered before this one: {turn.position}."
+    if view.postponed and view.waiting and not turn:
+        why = _POSTPONED.get(view.postponed.code, _POSTPONED["busy"])
+        return f"{why} {_KEPT.format(view.postponed.seconds)}"
+    return ""
 
 
 def _same(shown: Reply, reply: Reply) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.web.terminal.recording import FRAMES, POINTS, history_after
-from web.terminal.conversation import Conversation, GapError, Reply, fold
+from web.terminal.conversation import NO_WORKER, Conversation, GapError, Reply, fold
 
 HUMAN = {"id": "h1", "source": "human", "msg": "Hello", "timestamp": "t1"}
 BOT = {"id": "b1", "source": "bot", "msg": "Hi!", "timestamp": "t2", "reply_to": "h1"}
@@ -110,6 +110,15 @@ def test_a_place_and_a_wait_end_when_the_reply_begins():
     assert folded([wait], waiting).turn("h1").wait == "busy"
     begun = folded([wait, START], waiting).turn("h1")
     assert (begun.position, begun.wait) == (0, "")
+
+
+def test_a_wait_for_want_of_a_worker_is_told_from_the_models_and_ends_with_the_next_delta():
+    wait = {"type": "wait", "reply_to": "h1", "code": "busy", "retry_after": 15}
+    absent = folded([*HALF, {**wait, "reason": "no_worker"}])
+    assert absent.turn("h1").wait == NO_WORKER
+    assert folded([wait], absent).turn("h1").wait == "busy"
+    more = {"type": "delta", "id": "b1", "n": 1, "text": "lo"}
+    assert folded([more], absent).turn("h1").wait == ""
 
 
 def test_frames_that_are_not_known_change_nothing():

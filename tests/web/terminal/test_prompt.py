@@ -258,6 +258,16 @@ def test_only_a_line_that_stands_on_one_row_is_redrawn_there(system, token_file,
         ada.sees(f"echo: {line}")
 
 
+def test_a_model_that_keeps_silent_is_told_once(system, ada):
+    with asks.held(system, at=0) as hold:
+        ada.types(hold.ask)
+        ada.sees("The reply has not begun yet.")
+        hold.release()
+        ada.sees("w11")
+        ada.is_asked()
+    assert ada.screen.count("has not begun yet") == 1
+
+
 def test_an_erased_chat_is_told_and_a_new_one_is_a_command_away(system, ada, token_file):
     token = token_file.read_text().strip()
     requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
@@ -308,18 +318,6 @@ def test_a_piped_message_whose_reply_goes_to_a_terminal_is_as_harmless(system):
     someone = Person("/bin/sh", "-c", command)
     someone.sees("echo: \ufffd]0;owned\ufffd")
     assert someone.sees_end() == 0
-
-
-@pytest.mark.parametrize("moment", ["at the prompt", "in mid-reply"])
-def test_a_kill_leaves_the_terminal_in_order(system, ada, moment):
-    with asks.held(system, at=3) as hold:
-        if moment == "in mid-reply":
-            ada.types(hold.ask)
-            ada.sees("echo: please w0")
-        assert not ada.echoes
-        ada.signal(signal.SIGTERM)
-        assert ada.sees_end() == 128 + signal.SIGTERM
-    assert ada.echoes
 
 
 @pytest.mark.parametrize(
@@ -392,6 +390,7 @@ def test_a_ctrl_c_too_late_for_one_reply_stops_no_other(system, monkeypatch):
 
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
     monkeypatch.setattr(prompt, "silent_keyboard", nullcontext)
+    monkeypatch.setattr(prompt, "modes_kept", lambda *_: nullcontext())
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         prompt.Prompt(opened, opened).run()

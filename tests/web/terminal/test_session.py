@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import stat
-import threading
 import uuid
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.processes import wait_until
 from tests.terminal import pipe, piping
+from tests.web.terminal.answering import answering
 from web.terminal.errors import Failed
 from web.terminal.link import Link, LostError
 from web.terminal.session import TokenFile, begin, check_url, is_alive
 
 TOKEN = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
-
-
-@contextmanager
-def answering(status, body=b"", **headers):
-    """Give the address of a server that answers everything alike, and what it was asked."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self):
-            asked.append((self.requestline, dict(self.headers)))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = answer
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize(
@@ -117,6 +87,30 @@ def test_the_token_is_in_no_address_of_a_socket():
     assert line == "GET /chat HTTP/1.1"
     assert headers["Sec-WebSocket-Protocol"] == f"chat.events.v1,bearer.{TOKEN}"
     assert "Origin" not in headers
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (200, "by WebSocket (HTTP 200); a proxy"),
+        (400, "by WebSocket (HTTP 400); a proxy"),
+        (404, "by WebSocket (HTTP 404); a proxy"),
+        (429, "too many connections from here"),
+        (500, "takes no connection right now (HTTP 500)"),
+        (503, "takes no connection right now (HTTP 503)"),
+    ],
+)
+def test_a_handshake_that_is_refused_says_why_and_is_tried_again(status, told):
+    with answering(status) as (url, _), pytest.raises(LostError, match=re.escape(told)):
+        Link(url, TOKEN)
+
+
+def test_a_chat_that_refuses_a_living_session_has_not_erased_it():
+    with (
+        answering(403, at={"/refresh_token": 200}) as (url, _),
+        pytest.raises(LostError, match="refuses this connection"),
+    ):
+        Link(url, TOKEN)
 
 
 def test_a_socket_follows_no_one_elsewhere():

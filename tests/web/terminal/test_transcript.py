@@ -7,9 +7,9 @@ import re
 import pytest
 
 from tests.web.terminal.recording import FRAMES, POINTS, history_after
-from web.terminal.conversation import Conversation, Reply, Turn, fold
+from web.terminal.conversation import NO_WORKER, Conversation, Reply, Turn, fold
 from web.terminal.transcript import Transcript, clean
-from web.terminal.view import View
+from web.terminal.view import Postponed, View
 
 _STYLES = re.compile(r"\x1b\[\d+m")
 
@@ -125,6 +125,10 @@ def test_a_failed_reply_is_told_once_though_the_history_gives_it_an_id():
             turn(wait="model_unavailable"),
             "The model is still loading or away; the reply will come.",
         ),
+        (
+            turn(wait=NO_WORKER, position=3),
+            "Nobody can answer right now. Your message is kept and will be answered.",
+        ),
         (turn(wait="something new"), "The model keeps us waiting; the reply will come."),
     ],
 )
@@ -132,6 +136,33 @@ def test_why_one_waits_is_told_once(waiting, told):
     transcript = Transcript()
     assert printed(transcript, view_of(waiting)) == f"Ada: Hello\n· {told}\n"
     assert printed(transcript, view_of(waiting)) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("busy", "The chat is busy."),
+        ("rate_limited", "You send faster than the chat allows."),
+    ],
+)
+def test_a_message_that_is_put_off_is_told_once_and_again_for_another(code, why):
+    transcript = Transcript()
+    told = f"· {why} Your message is kept, and sent again in 7 s; Ctrl-C withdraws it.\n"
+    put_off = view_of(waiting=("h1",), postponed=Postponed(code, 7))
+    assert printed(transcript, put_off, put_off) == told
+    assert printed(transcript, view_of(postponed=Postponed(code, 7))) == ""
+    assert printed(transcript, put_off) == told
+
+
+def test_why_a_connection_does_not_come_about_is_told_once_for_each_reason():
+    transcript = Transcript()
+    lost, busy, other = (view_of(state="lost", why=why) for why in ("", "Too busy.", "Not so."))
+    told = "· The connection is lost; trying again.\n· Too busy. Trying again.\n"
+    assert printed(transcript, lost, busy, lost, busy) == told
+    assert printed(transcript, other) == "· Not so. Trying again.\n"
+    assert printed(transcript, view_of(), lost) == (
+        "· Connected again.\n· The connection is lost; trying again.\n"
+    )
 
 
 def test_a_refusal_is_told_once():

@@ -19,20 +19,23 @@ export interface Chat {
   own: readonly Own[];
   /** By human message: how many were ahead of it when the server last said so. */
   places: Readonly<Record<string, number>>;
-  /** Human messages whose reply waits for the model. */
-  held: readonly string[];
+  /** By human message: why its reply has to wait, a reason (`NO_WORKER`) or a code of the model. */
+  held: Readonly<Record<string, string>>;
   /** The retry that is not acknowledged yet, with the reply that will leave. */
   retrying: { id: string; reply: string } | null;
   /** What the person should read of a request that was refused and is no message. */
   notice: string | null;
 }
 
+/** The reason of a wait while no worker is there. */
+export const NO_WORKER = "no_worker";
+
 export const EMPTY: Chat = {
   session: null,
   messages: [],
   own: [],
   places: {},
-  held: [],
+  held: {},
   retrying: null,
   notice: null,
 };
@@ -66,7 +69,7 @@ export function fold(chat: Chat, frame: Frame): Chat | "gap" {
     case "delta":
       return append(chat, frame.id, frame.n, frame.text);
     case "wait":
-      return { ...chat, held: [...without(chat.held, frame.reply_to), frame.reply_to] };
+      return { ...chat, held: { ...chat.held, [frame.reply_to]: frame.reason ?? frame.code } };
     case "error":
       if (frame.reply_to) return fail(chat, frame.reply_to, frame.code);
       return refuse(chat, frame.id, frame.msg, frame.retry_after !== undefined);
@@ -137,7 +140,7 @@ function append(chat: Chat, id: string, n: number, text: string): Chat | "gap" {
   if (holds < n) return "gap";
   const longer: Bot = { ...reply, msg: reply.msg + text, n: n + 1 };
   const messages = chat.messages.map((message) => (message === reply ? longer : message));
-  return { ...(chat.held.length ? forget(chat, reply.reply_to) : chat), messages };
+  return { ...(chat.held[reply.reply_to] ? forget(chat, reply.reply_to) : chat), messages };
 }
 
 /** Note that a message gets no reply; what was said of it so far is kept. */
@@ -165,14 +168,11 @@ function refuse(chat: Chat, id: string | undefined, why: string, forNow: boolean
 
 /** Drop what was said of a message's wait. */
 function forget(chat: Chat, id: string): Chat {
-  const { [id]: _, ...places } = chat.places;
-  return { ...chat, places, held: without(chat.held, id) };
+  const { [id]: _place, ...places } = chat.places;
+  const { [id]: _why, ...held } = chat.held;
+  return { ...chat, places, held };
 }
 
 function isReplyTo(message: Message, id: string): boolean {
   return message.source === "bot" && message.reply_to === id;
-}
-
-function without(ids: readonly string[], id: string): readonly string[] {
-  return ids.filter((other) => other !== id);
 }

@@ -3,6 +3,8 @@ import { createRoot } from "react-dom/client";
 
 import { Chats } from "./chats";
 import { App } from "./page/app";
+import { Boundary } from "./page/boundary";
+import { Broken } from "./page/broken";
 import { openEntries } from "./storage";
 import "./styles.css";
 
@@ -12,6 +14,8 @@ addEventListener("storage", chats.heard);
 
 createRoot(document.getElementById("page")!).render(
   <StrictMode>
-    <App chats={chats} entries={entries} />
+    <Boundary of={null} fallback={<Broken chats={chats} />}>
+      <App chats={chats} entries={entries} />
+    </Boundary>
   </StrictMode>,
 );

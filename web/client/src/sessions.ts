@@ -1,5 +1,7 @@
 // The server's sessions over HTTP. The token travels in a header, never in an address.
 
+import type { Message, Session } from "./wire";
+
 const ANSWER_WITHIN = 15_000; // ms
 
 export class Refused extends Error {}
@@ -17,6 +19,20 @@ export async function begin(name: string): Promise<string> {
     throw new Refused(`That was quick. Please try again ${wait > 1 ? `in ${wait} seconds` : "in a moment"}.`);
   }
   throw new Refused("The chat is out of reach right now. Please try again in a moment.");
+}
+
+/** Return a session and all that was said in it; throw `Refused` if it cannot be had. */
+export async function history(token: string): Promise<{ session: Session; messages: Message[] }> {
+  const answer = await ask("POST", "/refresh_token", bearer(token));
+  if (!answer.ok) throw new Refused("The chat cannot be had right now. Please try again in a moment.");
+  const { name, session_start, messages } = await answer.json();
+  return { session: { name, session_start }, messages: messages.map(untagged) };
+}
+
+/** Over HTTP the tag in a text says who speaks. */
+function untagged({ msg, ...rest }: { msg: string }): Message {
+  const bot = msg.startsWith("Bot: ");
+  return { ...rest, source: bot ? "bot" : "human", msg: msg.replace(/^(Bot|Human): /, "") } as Message;
 }
 
 /**

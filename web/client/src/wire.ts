@@ -35,7 +35,7 @@ export type Frame =
   | ({ type: "message" } & Message)
   | { type: "start"; id: string; reply_to: string; attempt: number }
   | { type: "delta"; id: string; n: number; text: string }
-  | { type: "wait"; reply_to: string; code: string; retry_after: number }
+  | { type: "wait"; reply_to: string; code: string; retry_after: number; reason?: string }
   | { type: "error"; code: string; msg: string; id?: string; reply_to?: string; retry_after?: number };
 
 /** What the client asks for; a `ping` is answered with a `pong`, which says no more than any frame. */

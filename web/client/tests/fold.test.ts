@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { type Chat, EMPTY, fold, replyOf, retryable, unanswered } from "../src/fold";
+import { type Chat, EMPTY, fold, NO_WORKER, replyOf, retryable, unanswered } from "../src/fold";
 import type { Bot, Frame } from "../src/wire";
 import { FRAMES, historyAfter } from "./recording";
 
@@ -165,9 +165,18 @@ describe("a reply", () => {
   it("that waits for the model says so until it moves on", () => {
     const wait: Frame = { type: "wait", reply_to: "h1", code: "model_unavailable", retry_after: 5 };
     const held = folded([wait, wait], started);
-    expect(held.held).toEqual(["h1"]);
-    expect(folded([{ type: "delta", id: "b1", n: 1, text: "lo" }], held).held).toEqual([]);
-    expect(folded([{ type: "start", id: "b1", reply_to: "h1", attempt: 2 }], held).held).toEqual([]);
+    expect(held.held).toEqual({ h1: "model_unavailable" });
+    expect(folded([{ type: "delta", id: "b1", n: 1, text: "lo" }], held).held).toEqual({});
+    expect(folded([{ type: "start", id: "b1", reply_to: "h1", attempt: 2 }], held).held).toEqual({});
+  });
+
+  it("that no worker can make says so until one begins it, or is back and busy", () => {
+    const wait: Frame = { type: "wait", reply_to: "h1", code: "busy", retry_after: 15 };
+    const absent = folded([HISTORY, { ...wait, reason: NO_WORKER }, { type: "ack", id: "h1", position: 3 }]);
+    expect(absent.held).toEqual({ h1: NO_WORKER });
+    expect(folded([{ type: "start", id: "b1", reply_to: "h1", attempt: 1 }], absent).held).toEqual({});
+    expect(folded([wait], absent).held).toEqual({ h1: "busy" });
+    expect(folded([HISTORY], absent).held).toEqual({});
   });
 
   it("ends the message's place in the queue when it begins", () => {

@@ -5,7 +5,7 @@ import { highlight } from "../src/page/highlight";
 import { Markdown } from "../src/page/markdown";
 
 function html(text: string): string {
-  return renderToStaticMarkup(<Markdown text={text} streams={false} />);
+  return renderToStaticMarkup(<Markdown text={text} />);
 }
 
 describe("hostile text", () => {
@@ -42,11 +42,14 @@ describe("hostile text", () => {
   });
 
   it("in code is text with colours", () => {
-    const coloured = renderToStaticMarkup(<>{highlight("let x = '<script>'; // <b>", "js")}</>);
-    expect(coloured).toContain("&lt;script&gt;");
-    expect(coloured).toContain('class="hljs-keyword"');
-    expect(coloured).not.toMatch(/<(script|b)>/);
-    expect(highlight("<b>", "no such language")).toBe("<b>");
+    expect(highlight("let x = '<script>'; // <b>", "js")).toEqual([
+      ["hljs-keyword", "let"],
+      ["", " x = "],
+      ["hljs-string", "'<script>'"],
+      ["", "; "],
+      ["hljs-comment", "// <b>"],
+    ]);
+    expect(highlight("<b>", "no such language")).toBeNull();
   });
 });
 
@@ -56,7 +59,7 @@ describe("Markdown", () => {
   });
 
   it("keeps headings below the speaker's, and task lists without controls", () => {
-    expect(html("# One\n\n#### Four")).toMatch(/<h3 data-level="1">One<\/h3>\s*<h3>Four<\/h3>/);
+    expect(html("# One\n\n#### Four")).toMatch(/<h3 data-level="1" dir="auto">One<\/h3><h3 dir="auto">Four<\/h3>/);
     expect(html("- [x] done")).toContain("☑");
     expect(html("- [x] done")).not.toContain("<input");
   });
@@ -66,6 +69,21 @@ describe("Markdown", () => {
     expect(block).toContain("<span>python</span>");
     expect(block).toContain('aria-label="Copy code"');
     expect(block).toContain("print(1 &lt; 2)");
+  });
+
+  it("keeps what looks like a footnote, and definitions that nothing else stands beside", () => {
+    expect(html("so[^1] it is\n\n[^1]: word")).toContain("[^1]: word");
+    expect(html("[a]: b")).toContain("[a]: b");
+  });
+
+  it("has a direction for each block, and none but left to right for code", () => {
+    expect(html("שלום")).toBe('<p dir="auto">שלום</p>');
+    expect(html("- `code` שלום\n- hello")).toMatch(/^<ul dir="rtl"><li dir="rtl">.*<li dir="ltr">hello/);
+    expect(html("- hello")).toMatch(/^<ul dir="ltr">/);
+    expect(html("> 1. مرحبا")).toMatch(/^<blockquote dir="rtl"><ol dir="rtl"/);
+    expect(html("| שם | b |\n|-|-|\n| 1 | c |")).toMatch(/^<div class="table"[^>]* dir="rtl">.*<td dir="auto">c/);
+    expect(html("`code` שלום")).toContain('<code dir="ltr">');
+    expect(html("```\nשלום\n```")).toMatch(/^<figure class="code" dir="ltr">/);
   });
 
   it("bears a text that is cut anywhere", () => {

@@ -13,9 +13,9 @@ export function ChatList({ chats, current, go }: { chats: Chats; current?: strin
         {listed.map(({ id, title, name, used }) => (
           <li key={id}>
             <Link to={addressOf(id)} go={go} current={id === current}>
-              <span className="title">{title || "Nothing said yet"}</span>
+              <span className="title" dir="auto">{title || "Nothing said yet"}</span>
               <span className="quiet">
-                {name} · <Time at={used} />
+                <bdi>{name}</bdi> · <Time at={used} />
               </span>
             </Link>
           </li>

@@ -88,7 +88,7 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
         >
           Chats
         </button>
-        <h1>{title}</h1>
+        <h1 dir="auto">{title}</h1>
         <Status link={link} trouble={trouble} onTry={() => connection.hurry()} />
         <div className="actions">
           <button onClick={() => save(fileName(chat), toMarkdown(chat))} disabled={!chat.messages.length}>

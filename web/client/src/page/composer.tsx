@@ -49,6 +49,7 @@ export function Composer({ field, draft, setDraft, replying, onSend, onStop }: P
           id="message"
           ref={field}
           rows={1}
+          dir="auto"
           value={draft}
           placeholder="Say something"
           enterKeyHint="send"

@@ -3,6 +3,8 @@ import { useMemo } from "react";
 import type { Connection, Link } from "../connection";
 import { type Chat, replyOf, retryable, unanswered } from "../fold";
 import type { Bot } from "../wire";
+import { Boundary } from "./boundary";
+import { Plain } from "./markdown";
 import { OwnTurn } from "./own-turn";
 import { HumanTurn, ReplyTurn } from "./turn";
 import { Typing } from "./typing";
@@ -48,30 +50,32 @@ export function Log({ chat, link, name, connection, onEdit }: Props) {
       <div ref={log} className="log" role="log" aria-label="Conversation" tabIndex={0}>
         <div ref={content} className="column">
           {chat.session && !chat.messages.length && !chat.own.length && (
-            <p className="greeting">Hello, {name}. What is on your mind?</p>
+            <p className="greeting">Hello, <bdi>{name}</bdi>. What is on your mind?</p>
           )}
-          {chat.messages.map((message) =>
-            message.source === "human" ? (
-              <HumanTurn
-                key={message.id}
-                human={message}
-                waits={message !== next && waiting.includes(message)}
-              >
-                {message === next && !replyOf(chat, message.id)?.msg && (
-                  <Typing place={chat.places[message.id] ?? 0} held={chat.held.includes(message.id)} />
-                )}
-              </HumanTurn>
-            ) : (
-              <ReplyTurn
-                key={message.id}
-                reply={message}
-                onRetry={again && message.reply_to === again.id ? retry : undefined}
-                onAskAgain={
-                  message.status === "failed" && message !== last ? () => askAgain(message) : undefined
-                }
-              />
-            ),
-          )}
+          {chat.messages.map((message) => (
+            <Boundary key={message.id} of={message} fallback={<Plain text={message.msg} />}>
+              {message.source === "human" ? (
+                <HumanTurn human={message} waits={message !== next && waiting.includes(message)}>
+                  {message === next && !replyOf(chat, message.id)?.msg && (
+                    <Typing place={chat.places[message.id] ?? 0} held={chat.held[message.id]} />
+                  )}
+                </HumanTurn>
+              ) : (
+                <>
+                  <ReplyTurn
+                    reply={message}
+                    onRetry={again && message.reply_to === again.id ? retry : undefined}
+                    onAskAgain={
+                      message.status === "failed" && message !== last ? () => askAgain(message) : undefined
+                    }
+                  />
+                  {message.msg && message.reply_to === next?.id && chat.held[next.id] && (
+                    <Typing place={0} held={chat.held[next.id]} />
+                  )}
+                </>
+              )}
+            </Boundary>
+          ))}
           {chat.own.map((own) => (
             <OwnTurn
               key={own.id}

@@ -13,7 +13,7 @@ export function OwnTurn({ own, offline, onAgain, onEdit }: Props) {
   return (
     <article className="human own">
       <h2 className="unseen">You, not sent yet</h2>
-      <p className="said">{own.msg}</p>
+      <p className="said" dir="auto">{own.msg}</p>
       {own.refused && (
         <p className="failed" role="alert">
           {own.refused}

@@ -32,6 +32,7 @@ export function Start({ chats, go }: { chats: Chats; go: Go }) {
           <input
             id="name"
             value={name}
+            dir="auto"
             onChange={(event) => setName(event.target.value)}
             required
             maxLength={100}

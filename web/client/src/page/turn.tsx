@@ -3,7 +3,7 @@ import { memo, type ReactNode } from "react";
 import type { Bot, Human } from "../wire";
 import { reason } from "../words";
 import { CopyButton } from "./copy-button";
-import { Markdown } from "./markdown";
+import { ReplyText } from "./reply-text";
 import { Time } from "./time";
 
 interface HumanProps {
@@ -20,7 +20,7 @@ export function HumanTurn({ human, waits, children }: HumanProps) {
     <>
       <article className="human">
         <h2 className="unseen">You</h2>
-        <p className="said">{human.msg}</p>
+        <p className="said" dir="auto">{human.msg}</p>
         <footer>
           {waits && <span>Waiting its turn</span>}
           <Time at={human.timestamp} />
@@ -48,7 +48,7 @@ export const ReplyTurn = memo(
     return (
       <article className="reply" aria-busy={streams}>
         <h2 className="unseen">Bot</h2>
-        {reply.msg && <Markdown text={reply.msg} streams={streams} />}
+        {reply.msg && <ReplyText text={reply.msg} streams={streams} />}
         {reply.status === "failed" && <p className="failed">{reason(reply.error)}</p>}
         {reply.status === "stopped" && <p className="quiet">Stopped</p>}
         {!streams && (

@@ -1,5 +1,9 @@
+import { NO_WORKER } from "../fold";
+
 /** The sign that a reply will come, and what it waits for. */
-export function Typing({ place, held }: { place: number; held: boolean }) {
+export function Typing({ place, held }: { place: number; held: string | undefined }) {
+  if (held === NO_WORKER)
+    return <p className="typing">Nobody can answer right now. Your message is kept and will be answered.</p>;
   return (
     <p className="typing">
       <span className="dots" aria-hidden="true">

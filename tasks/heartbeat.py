@@ -1,0 +1,104 @@
+"""This worker's heartbeat: web processes see by it that a worker takes messages.
+
+Celery's event loop ticks, and each tick wakes a thread that writes the heartbeat. So a Redis that
+stands still does not hold up the loop, and a loop that hangs has no heartbeat.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from celery import bootsteps
+from celery.worker.consumer.tasks import Tasks
+
+from chat.errors import ChatError
+from chat.worker_presence import BEAT_EVERY, beat
+from tasks.celery import app
+
+log = logging.getLogger(__name__)
+
+TICK_EVERY = 1.0  # seconds
+
+
+class Heartbeat:
+    """One thread a worker, woken by each tick of the consumer. Any thread may call it."""
+
+    def __init__(self, client: redis.Redis, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._clock = clock
+        self._beat_at = -math.inf
+        self._name = ""
+        self._reachable = True
+        self._ticked = threading.Event()
+        self._stopped = threading.Event()
+
+    def tick(self, name: str) -> None:
+        """Note that the consumer of the worker ``name`` runs. Never waits for Redis."""
+        self._name = name
+        self._ticked.set()
+
+    def stop(self) -> None:
+        """End the heartbeat, since this worker takes no more messages. Safe in a signal handler."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Write a heartbeat at the first tick, and then each `BEAT_EVERY` while there are ticks."""
+        while True:
+            self._ticked.wait()
+            self._ticked.clear()
+            if self._stopped.is_set():
+                return
+            if self._clock() - self._beat_at >= BEAT_EVERY:
+                self._beat()
+
+    def _beat(self) -> None:
+        try:
+            beat(self._client, self._name)
+        except ChatError as error:
+            if self._reachable:
+                log.warning("no heartbeat: %s", error)
+            self._reachable = False
+        else:
+            self._beat_at = self._clock()
+            self._reachable = True
+
+
+class ConsumerTicks(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Has Celery's event loop tick while it consumes the queue.
+
+    Celery starts this step again after each reconnection. It must not require Celery's Timer: that
+    is a step of the worker's, and the consumer would not start again
+    (https://github.com/celery/celery/issues/3955).
+    """
+
+    requires = (Tasks,)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        consumer.call_soon(self._tick, consumer)  # once the loop runs
+        self._timer = consumer.timer.call_repeatedly(TICK_EVERY, self._tick, (consumer,))
+
+    def stop(self, consumer: Any) -> None:
+        if self._timer is not None:
+            consumer.timer.cancel(self._timer)
+            self._timer = None
+
+    shutdown = stop
+
+    def _tick(self, consumer: Any) -> None:
+        # An operator may have it cancelled: `celery control cancel_consumer`.
+        queue = consumer.app.conf.task_default_queue
+        if consumer.task_consumer and consumer.task_consumer.consuming_from(queue):
+            consumer.app.heartbeat.tick(consumer.hostname)  # set by tasks/worker.py
+
+
+app.steps["consumer"].add(ConsumerTicks)

@@ -1,0 +1,57 @@
+"""The primary is demoted, and promoted again, while people talk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from local.redis import EmbeddedRedis
+from tests.crowd import MANY, Witness, crowd
+from tests.faults.test_redis_answers import BACK_WITHIN, LASTS, Said, pause
+from tests.processes import wait_until
+from tests.system import System
+
+ROUNDS = 3
+
+
+@pytest.fixture
+def replica(system: System, tmp_path) -> Iterator[redis.Redis]:
+    """A replica of the system's Redis that has all its data."""
+    with EmbeddedRedis(tmp_path / "replica", appendfsync=None) as server:
+        with redis.Redis.from_url(server.url, decode_responses=True) as client:
+            client.replicaof("127.0.0.1", system.redis.port)
+            wait_until(lambda: client.info("replication").get("master_link_status") == "up")
+            yield client
+        system.client.replicaof("NO", "ONE")
+
+
+def hand_over(primary: redis.Redis, replica: redis.Redis) -> None:
+    """Demote ``primary`` to a replica of ``replica``, which has all its data by then."""
+    port = replica.connection_pool.connection_kwargs["port"]
+    primary.execute_command("FAILOVER", "TO", "127.0.0.1", port)
+    wait_until(lambda: primary.info("replication").get("master_link_status") == "up")
+
+
+def test_a_demotion_under_load_loses_nothing_and_ends_no_process(
+    system: System, replica: redis.Redis
+):
+    witness = Witness(system)
+    said = Said(system)
+    with crowd(system) as count:
+        for _ in range(ROUNDS):
+            hand_over(system.client, replica)
+            witness.until_busy()
+            pause(LASTS)
+            hand_over(replica, system.client)
+            cured = time.monotonic()
+            witness.seconds_until_answered()
+            back = time.monotonic() - cured
+            print(f"answered {back:.2f} s after the promotion")
+            assert back < BACK_WITHIN
+            answered = count.replies
+            wait_until(lambda answered=answered: count.replies >= answered + MANY)
+    print(count)
+    said.once(outages=ROUNDS)

@@ -1,0 +1,42 @@
+"""A chat server whose every answer goes wrong after some text, asked by a real worker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.models.retry import MOST_TRIES
+from tests import asks
+from tests.clients import Events, begin, history
+from tests.system import System
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("wrong")
+    with System(folder, webs=1, workers=1, model_path="/v1/chat/completions") as system:
+        yield system
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "requests"),
+    [
+        ("event:3", "model_refused", 1),
+        ("cut:3", "model_unavailable", MOST_TRIES),
+        ("error:3", "model_unavailable", MOST_TRIES),
+    ],
+)
+def test_it_is_asked_a_few_times_and_the_person_keeps_the_text_and_reads_why(
+    system, fault, code, requests
+):
+    name = str(uuid.uuid4())
+    socket = Events(system.web.ws, begin(system.web.url))
+    message_id = socket.say(f"[[words=9 fault={fault}]] {name}")
+    failure = socket.until_answered(message_id)
+    assert (failure["type"], failure["code"]) == ("error", code)
+    assert len(asks.requests_with(system, name)) == requests
+    reply = history(system.web.url, socket.token)[1]
+    assert (reply["status"], reply["error"]) == ("failed", code)
+    assert reply["msg"] == f"Bot: echo: {name} w0"
