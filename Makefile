@@ -4,7 +4,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
-CLIENT := web/client
+CLIENT := client
 GPTJ := .venv-gptj
 
 .PHONY: run test chaos lint clean chromium nginx client-test gptj test-gptj
@@ -80,4 +80,4 @@ $(PYTHON):
 .PHONY: chat
 chat:
 	@$(MAKE) --silent $(VENV)/local </dev/null >&2
-	@! test -t 0 || { trap '' TSTP; set -m; }; $(PYTHON) -m flask --app web chat $(ARGS)
+	@! test -t 0 || { trap '' TSTP; set -m; }; $(PYTHON) -m terminal $(ARGS)

@@ -7,7 +7,7 @@ again where a ring was lost. So nothing here needs to keep a task alive.
 from kombu import Queue
 
 from chat.settings import load_settings_or_exit
-from tasks.entry import QUEUE
+from tasks.queue_entry import QUEUE
 
 _settings = load_settings_or_exit()
 

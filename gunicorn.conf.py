@@ -7,6 +7,7 @@ from urllib.parse import quote
 from gunicorn import glogging
 
 from chat.settings import load_settings_or_exit
+from chat.timing import GRACEFUL_TIMEOUT
 
 _settings = load_settings_or_exit()
 
@@ -16,13 +17,13 @@ workers = _settings.web_concurrency
 reload = _settings.app_env == "development"
 
 # A socket is a greenlet here, at some 40 KB, where a thread would be a stack.
-worker_class = "web.gunicorn_worker.BoundedWorker"
+worker_class = "web.server.gunicorn_worker.BoundedWorker"
 worker_connections = 20_000
 keepalive = 75
 control_socket_disable = True  # the processes are watched, and told, by signals
 
 # A dyno is killed 30 s after its SIGTERM, so that the sockets must be closed well before.
-graceful_timeout = 18
+graceful_timeout = GRACEFUL_TIMEOUT
 
 
 _LONGEST = 500  # characters of what a client sent, in one line of the log
@@ -60,6 +61,6 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 
 def post_worker_init(worker):
     """Close the sockets when the process is asked to go: gunicorn itself would wait for them."""
-    from web.drain import close_sockets_when_leaving
+    from web.server.drain import close_sockets_when_leaving
 
     close_sockets_when_leaving(worker)

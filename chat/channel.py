@@ -1,8 +1,8 @@
-"""The channel of a session: what its steps publish, and the one connection that listens.
+"""The pub/sub channel of a session: publishing to it, and the connection that listens to it.
 
-An event is what happened to a session: ``message`` (a human one, or a reply that ended),
-``start``, ``delta``, ``erased``; and ``wait``, which is not part of the history. All but ``wait``
-bear the session's revision and the one before it.
+The steps in ``scripts/`` publish what changes a session: ``message`` (a human message, or a reply
+that ended), ``start``, ``delta``, ``erased``. Each of these events has the session's revision and
+the revision before it. ``wait`` changes nothing and has neither.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any
 import redis
 from redis.connection import Connection
 
-from chat.connect import UNREACHABLE
+from chat.redis_client import UNREACHABLE
 
-# A link that is silently dead is found by a ping of our own, in this many seconds at most twice.
-PING_AFTER = 5.0
+# The listener pings after so many seconds of silence. A connection that is dead without a sign is
+# noticed after twice this time.
+PING_INTERVAL = 5.0
 
 _PREFIX = "chat:"
 
@@ -31,24 +32,24 @@ def channel(token: str) -> str:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a session, as its channel told."""
+    """Something that happened to a session."""
 
     token: str
     type: str
     data: dict[str, Any]
-    rev: int | None  # None: not part of the history
-    prev: int | None  # without `rev`: it holds for a session up to this revision, None for any
+    rev: int | None  # None: the event does not change the session
+    prev: int | None  # without `rev`: the last revision for which the event holds, None: any
 
 
 @dataclass(frozen=True)
 class Subscribed:
-    """Redis has confirmed that a session's events are heard from now on."""
+    """Redis has confirmed the subscription: later events of the session arrive."""
 
     token: str
 
 
 def publish(client: redis.Redis, token: str, event: dict[str, Any]) -> None:
-    """Tell a session's sockets what is not part of its history; the steps publish the rest."""
+    """Publish an event that does not change the session. The steps publish all others."""
     client.publish(channel(token), json.dumps(event))
 
 
@@ -61,66 +62,66 @@ def _parse(token: str, payload: str) -> Event:
 
 
 class Listener:
-    """One pub/sub connection; one thread reads it, any may change what it hears.
+    """One pub/sub connection. One thread reads it; any thread may change the subscriptions.
 
-    redis-py's own ``PubSub`` reconnects and subscribes anew in silence, in whichever thread
-    noticed; here the reader alone connects, and so knows when events may have been missed.
+    redis-py's ``PubSub`` reconnects and subscribes again silently, in whichever thread notices.
+    Here only the reader connects, so the reader knows when events may have been missed.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         pool = client.connection_pool
         self._connection: Connection = pool.connection_class(**pool.connection_kwargs)
-        self._sending = threading.Lock()
-        self._up = False
-        self._pinged = False
+        self._send_lock = threading.Lock()
+        self._connected = False
+        self._ping_sent = False
 
     def connect(self) -> None:
-        """Connect, anew if need be; nothing is heard yet.
+        """Connect, or reconnect. No subscription is left afterwards.
 
         Raises:
-            redis.ConnectionError, redis.TimeoutError: Redis is out of reach.
+            redis.ConnectionError, redis.TimeoutError: Redis cannot be reached.
         """
-        self._up = self._pinged = False
+        self._connected = self._ping_sent = False
         self._connection.disconnect()
         self._connection.connect()
-        self._up = True
+        self._connected = True
 
     def subscribe(self, tokens: Iterable[str]) -> None:
-        """Ask for the events of sessions; `read` returns `Subscribed` as each is heard."""
+        """Subscribe to sessions. `read` returns `Subscribed` for each once Redis confirms it."""
         self._send("SUBSCRIBE", tokens)
 
     def unsubscribe(self, tokens: Iterable[str]) -> None:
-        """Hear no more of sessions."""
+        """End the subscriptions to sessions."""
         self._send("UNSUBSCRIBE", tokens)
 
     def _send(self, command: str, tokens: Iterable[str] = ()) -> None:
-        """Send a command, or nothing while there is no connection: the reader makes one."""
+        """Send a command. Without a connection do nothing: the reader connects and subscribes."""
         names = [channel(token) for token in tokens]
-        with self._sending:
-            if not self._up:
+        with self._send_lock:
+            if not self._connected:
                 return
             try:
                 self._connection.send_command(command, *names, check_health=False)
             except UNREACHABLE:
-                # Half a command may be on its way, so this connection is of no more use. The
-                # reader notices its end.
-                self._up = False
+                # Half a command may have been sent, so the connection cannot be used any more. The
+                # reader notices that it is closed.
+                self._connected = False
                 self._connection.disconnect()
 
     def read(self) -> Event | Subscribed | None:
-        """Wait for the next event, `PING_AFTER` seconds at most; None is nothing of interest.
+        """Wait for the next event, for `PING_INTERVAL` at most. Returns None for anything else.
 
         Raises:
-            redis.ConnectionError: The connection is gone; `connect` makes another.
-            ValueError, KeyError: A payload that is no event; the next call reads on.
+            redis.ConnectionError: The connection is lost. Call `connect`.
+            ValueError, KeyError: A payload is not an event. The next call reads on.
         """
-        if not self._connection.can_read(timeout=PING_AFTER):
-            if self._pinged or not self._up:
+        if not self._connection.can_read(timeout=PING_INTERVAL):
+            if self._ping_sent or not self._connected:
                 raise redis.ConnectionError("the connection is dead")
-            self._pinged = True
+            self._ping_sent = True
             self._send("PING")
             return None
-        self._pinged = False
+        self._ping_sent = False
         kind, *rest = self._connection.read_response(disconnect_on_error=False)
         if kind not in ("subscribe", "message"):
             return None

@@ -1,8 +1,9 @@
-"""The mailbox in each session: messages go in, replies come out, one at a time and in order.
+"""The mailbox of each session: human messages go in, replies come out, one at a time and in order.
 
-Each call is one atomic step in Redis (``scripts/``), safe to repeat, and says whether somebody
-must ring for a worker. Only who holds a session writes its reply; a holder finds out that it
-does so no longer by the answer of its next step.
+Each method runs one atomic step in Redis (``scripts/``) that is safe to repeat. A step that queues
+a session says whether its caller must enqueue a task (`tasks.dispatch`). Only the worker that owns
+the session's lease writes its reply; a worker that lost the lease learns this when its next call
+returns False.
 """
 
 from __future__ import annotations
@@ -15,31 +16,34 @@ from typing import Any, NamedTuple
 import redis
 
 from chat.channel import publish
-from chat.connect import reached
 from chat.errors import SessionGone, UnknownMessage
-from chat.schemas import BOT, HUMAN, new_id, timestamp
-from chat.scripts import session_step, sweep_step, unserved_step
-from chat.store import HELD, WAITING, session_keys
+from chat.ids import new_id, timestamp
+from chat.redis_client import translated_errors
+from chat.scripts import recovery_step, session_step, unserved_step
+from chat.session_schema import BOT, HUMAN
+from chat.session_store import LEASED, QUEUED, session_keys
+from chat.timing import LEASE_DURATION, RECOVERY_INTERVAL, WAKE_UP_LOST_AFTER
 
-# How long a holder that died keeps others from its session. Every delta renews it, and the
-# keeper does while the model is silent. A worker that stands still for longer loses its replies
-# to others, which costs no more than doing a part again.
-LEASE = 2.5  # seconds
-# A message whose holders died so often without a word is given up.
-MOST_CLAIMS = 4
-# A ring that took longer may be lost. Shorter would ring twice for what is only slow.
-RING_LOST_AFTER = 2.0  # seconds
-SWEEP_EVERY = 0.5  # seconds, in all workers together
+# A message fails after so many claims whose workers died without adding any text.
+MAX_CLAIMS = 4
 
-_SWEEP_LOCK = "chat:sweep"
-_GONE, _KNOWN, _UNKNOWN, _CLAIMED = "gone", "known", "unknown", "claimed"
+_RECOVERY_LOCK = "chat:recovery"
+_ACCEPTED, _CLAIMED, _GONE = "accepted", "claimed", "gone"
 
 
 class Accepted(NamedTuple):
     """A message is stored and will be answered."""
 
-    position: int  # messages of all sessions that are to be begun before it
-    ring: bool
+    position: int  # messages of all sessions that came earlier and have no reply yet
+    must_enqueue: bool
+
+
+class Committed(NamedTuple):
+    """The state of a session after a reply has ended."""
+
+    owned: bool  # False: the lease was lost before
+    queued: bool  # the session has another message and waits for a worker
+    sessions_queued: int  # of all sessions
 
 
 class Unserved(NamedTuple):
@@ -47,95 +51,58 @@ class Unserved(NamedTuple):
 
     token: str
     message_id: str  # the oldest unanswered one
-    rev: int  # the session's revision when it stood like that
-
-
-class Committed(NamedTuple):
-    """How a session stands after a reply has ended."""
-
-    ours: bool  # False: the reply was no longer the holder's
-    waiting: bool  # there is another message
-    line: int  # sessions that wait for a worker
+    rev: int  # the session's revision at that time
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A message to be answered, and how far its reply has come."""
+    """A message to answer, under a lease, and its reply so far."""
 
     token: str
-    holder: str
-    messages: list[dict[str, Any]]  # as stored; the last is the one to answer
-    reply: str  # id
-    said: str  # the reply's text so far
-    n: int  # deltas that it holds
-    attempt: int
-    elapsed: float  # seconds since it was claimed first
+    lease_id: str
+    messages: list[dict[str, Any]]  # as stored; the last one is the message to answer
+    reply_id: str
+    text: str  # the partial text of the reply
+    deltas: int  # that the partial text consists of
+    attempt: int  # from 1
+    elapsed: float  # seconds since the first claim of this message
+    resumed: bool  # whether another worker has claimed the message before
+
+    @property
+    def message_id(self) -> str:
+        """The id of the message to answer."""
+        return str(self.messages[-1]["id"])
 
 
 class Mailbox:
-    """The steps on sessions. Every call raises `Busy` when Redis is out of reach."""
+    """The steps on sessions. Every method raises `Busy` while Redis cannot be used."""
 
     def __init__(self, client: redis.Redis, ttl: int) -> None:
+        """``ttl`` is the expiry of an idle session in seconds, 0 for none."""
         self._redis = client
         self._ttl = ttl
         self._accept = session_step(client, "accept")
-        self._claim = session_step(client, "claim")
         self._append = session_step(client, "append")
-        self._renew = session_step(client, "renew")
-        self._restart = session_step(client, "restart")
+        self._claim = session_step(client, "claim")
         self._commit = session_step(client, "commit")
         self._release = session_step(client, "release")
-        self._stop = session_step(client, "stop")
+        self._renew = session_step(client, "renew")
+        self._restart = session_step(client, "restart")
         self._retry = session_step(client, "retry")
-        self._sweep = sweep_step(client)
+        self._stop = session_step(client, "stop")
+        self._recover = recovery_step(client)
         self._unserved = unserved_step(client)
 
-    # What a person does
+    # For the web process
 
     def accept(self, token: str, message_id: str, text: str) -> Accepted:
-        """Store a human message; one whose id is known already stays as it is.
+        """Store a human message. A message whose id is known stays as it is.
 
         Raises:
             SessionGone: There is no such session.
         """
         message = {"id": message_id, "msg": HUMAN + text, "timestamp": timestamp()}
-        outcome, position, ring = self._do(self._accept, token, json.dumps(message))
-        if outcome == _GONE:
-            raise SessionGone
-        return Accepted(position, bool(ring))
-
-    def oldest_unanswered(self, token: str) -> str | None:
-        """Return the id of the message that is being answered, or will be next."""
-        with reached():
-            found = self._redis.execute_command("JSON.GET", token, "$.answered")
-            if not found:
-                return None
-            path = f"$.messages[{2 * json.loads(found)[0]}].id"
-            ids = self._redis.execute_command("JSON.GET", token, path)
-        return next(iter(json.loads(ids or "[]")), None)
-
-    def unserved(self, tokens: Sequence[str]) -> list[Unserved]:
-        """Return those of some sessions that wait for a worker, or whose worker has died."""
-        with reached():
-            found = self._unserved(keys=[WAITING, HELD, *tokens])
-        triples = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return [Unserved(token, message_id, int(rev)) for token, message_id, rev in triples]
-
-    def sessions_unanswered(self) -> int:
-        """Return how many sessions have an unanswered message, begun or not."""
-        with reached(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.zcard(WAITING)
-            pipe.zcard(HELD)
-            return sum(pipe.execute())
-
-    def stop(self, token: str, message_id: str) -> bool:
-        """End the reply to a message if it is the oldest unanswered; return whether to ring.
-
-        What was said so far is the reply. Its maker finds out by its next step.
-        """
-        reply = {**_new_reply(), "reply_to": message_id}
-        _, ring = self._do(self._stop, token, message_id, json.dumps(reply), self._ttl)
-        return bool(ring)
+        return _accepted(self._run(self._accept, token, json.dumps(message)))
 
     def retry(self, token: str, message_id: str) -> Accepted:
         """Drop the reply to the last human message, so that it is answered again.
@@ -144,88 +111,136 @@ class Mailbox:
             SessionGone: There is no such session.
             UnknownMessage: It is not the last human message.
         """
-        outcome, position, ring = self._do(self._retry, token, message_id, new_id())
-        if outcome == _GONE:
-            raise SessionGone
-        if outcome == _UNKNOWN:
-            raise UnknownMessage
-        return Accepted(position, bool(ring))
+        return _accepted(self._run(self._retry, token, message_id, new_id()))
 
-    # What a worker does
+    def stop(self, token: str, message_id: str) -> bool:
+        """End the reply to a message, if it is the oldest unanswered one, with its partial text.
 
-    def claim(self, token: str, holder: str, window: int) -> Claim | None:
-        """Take the session's lease and its oldest unanswered message.
-
-        ``holder`` is a fresh id; ``window`` bounds how many messages come with the claim. None:
-        somebody else holds the session, or nothing waits in it.
+        Returns whether the caller must enqueue a task for the next message.
         """
-        reply = json.dumps(_new_reply())
-        answer = self._do(
-            self._claim, token, holder, _micros(LEASE), reply, window, MOST_CLAIMS, self._ttl
+        reply = {**_new_reply(), "reply_to": message_id}
+        return bool(self._run(self._stop, token, message_id, json.dumps(reply), self._ttl))
+
+    def oldest_unanswered(self, token: str) -> str | None:
+        """Return the id of the message that is being answered or will be next."""
+        with translated_errors():
+            found = self._redis.execute_command("JSON.GET", token, "$.answered")
+            if not found:
+                return None
+            path = f"$.messages[{2 * json.loads(found)[0]}].id"
+            ids = self._redis.execute_command("JSON.GET", token, path)
+        return next(iter(json.loads(ids or "[]")), None)
+
+    def unserved(self, tokens: Sequence[str]) -> list[Unserved]:
+        """Return those of the sessions that wait for a worker, or whose worker has died."""
+        with translated_errors():
+            found = self._unserved(keys=[QUEUED, LEASED, *tokens])
+        triples = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return [Unserved(token, message_id, int(rev)) for token, message_id, rev in triples]
+
+    def sessions_unanswered(self) -> int:
+        """Return how many sessions have an unanswered message, whether its reply has started."""
+        with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.zcard(QUEUED)
+            pipe.zcard(LEASED)
+            return sum(pipe.execute())
+
+    # For the worker
+
+    def claim(self, token: str, lease_id: str, max_messages: int) -> Claim | None:
+        """Take the session's lease together with its oldest unanswered message.
+
+        ``lease_id`` is a fresh id; ``max_messages`` bounds the messages in the claim. Returns None
+        if another worker owns the lease or nothing is unanswered.
+        """
+        answer = self._run(
+            self._claim,
+            token,
+            lease_id,
+            _micros(LEASE_DURATION),
+            json.dumps(_new_reply()),
+            max_messages,
+            MAX_CLAIMS,
+            self._ttl,
         )
         if answer[0] != _CLAIMED:
             return None
-        _, messages, begun, attempt, elapsed = answer
-        reply = json.loads(begun)[0]
+        _, messages, replies, attempt, elapsed, resumed = answer
+        reply = json.loads(replies)[0]
         return Claim(
-            token,
-            holder,
-            json.loads(messages),
-            reply["id"],
-            reply["msg"].removeprefix(BOT),
-            reply["n"],
-            attempt,
-            int(elapsed) / 1e6,
+            token=token,
+            lease_id=lease_id,
+            messages=json.loads(messages),
+            reply_id=reply["id"],
+            text=reply["msg"].removeprefix(BOT),
+            deltas=reply["n"],
+            attempt=attempt,
+            elapsed=int(elapsed) / 1e6,
+            resumed=bool(resumed),
         )
 
-    def append(self, token: str, holder: str, attempt: int, n: int, text: str) -> bool:
-        """Add delta number ``n`` to the reply; False if it is no longer the holder's."""
-        delta = json.dumps(text)
-        return bool(self._do(self._append, token, holder, attempt, n, delta, _micros(LEASE)))
+    def append(self, token: str, lease_id: str, attempt: int, n: int, text: str) -> bool:
+        """Add delta number ``n`` to the reply and extend the lease; False if the lease is lost."""
+        args = (lease_id, attempt, n, json.dumps(text), _micros(LEASE_DURATION))
+        return bool(self._run(self._append, token, *args))
 
-    def renew(self, holders: Iterable[tuple[str, str]]) -> list[bool]:
-        """Renew the lease of each token and holder; False where it is no longer the holder's."""
-        with reached(), self._redis.pipeline(transaction=False) as pipe:
-            for token, holder in holders:
-                self._renew(keys=session_keys(token), args=[holder, _micros(LEASE)], client=pipe)
-            return [bool(kept) for kept in pipe.execute()]
+    def renew(self, leases: Iterable[tuple[str, str]]) -> list[bool]:
+        """Extend the lease of each token and lease id; False for each lease that is lost."""
+        with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for token, lease_id in leases:
+                args = [lease_id, _micros(LEASE_DURATION)]
+                self._renew(keys=session_keys(token), args=args, client=pipe)
+            return [bool(owned) for owned in pipe.execute()]
 
-    def restart(self, token: str, holder: str, attempt: int) -> bool:
-        """Drop the reply's text and begin anew after ``attempt``; False as in `append`."""
-        return bool(self._do(self._restart, token, holder, attempt, _micros(LEASE)))
+    def restart(self, token: str, lease_id: str, attempt: int) -> bool:
+        """End ``attempt``: drop the reply's text and begin anew; False if the lease is lost."""
+        args = (lease_id, attempt, _micros(LEASE_DURATION))
+        return bool(self._run(self._restart, token, *args))
 
-    def wait(self, token: str, reply_to: str, code: str, retry_after: float) -> None:
-        """Tell the session's sockets that the model is not ready yet."""
+    def publish_wait(self, token: str, reply_to: str, code: str, retry_after: float) -> None:
+        """Publish that the model is not ready and is asked again in ``retry_after`` seconds."""
         event = {"type": "wait", "reply_to": reply_to, "code": code, "retry_after": retry_after}
-        with reached():
+        with translated_errors():
             publish(self._redis, token, event)
 
     def commit(
-        self, token: str, holder: str, reply: str, attempt: int, n: int, error: str = ""
+        self, token: str, lease_id: str, reply_id: str, attempt: int, deltas: int, error: str = ""
     ) -> Committed:
-        """End the reply of ``n`` deltas, failed if there is an ``error``; let the session go."""
+        """End the reply, which holds ``deltas``; it failed if there is an ``error`` code."""
         status = "failed" if error else "done"
-        args = (holder, reply, attempt, n, status, error, self._ttl)
-        ours, waiting, line = self._do(self._commit, token, *args)
-        return Committed(bool(ours), bool(waiting), line)
+        args = (lease_id, reply_id, attempt, deltas, status, error, self._ttl)
+        owned, queued, sessions_queued = self._run(self._commit, token, *args)
+        return Committed(bool(owned), bool(queued), sessions_queued)
 
-    def release(self, token: str, holder: str) -> bool:
-        """Leave the reply to whoever claims the session next; False as in `append`."""
-        return bool(self._do(self._release, token, holder))
+    def release(self, token: str, lease_id: str) -> bool:
+        """Give the lease back, so that another worker continues; False if the lease is lost."""
+        return bool(self._run(self._release, token, lease_id))
 
-    def sweep(self, rings_queued: int, most: int) -> list[str]:
-        """Return up to ``most`` sessions that need a ring: their holder died or it was lost.
+    def recover(self, tasks_queued: int, max_tokens: int) -> list[str]:
+        """Return sessions for which a task must be enqueued: a worker died, or a task was lost.
 
-        All workers call it; one of them gets an answer each `SWEEP_EVERY` seconds.
+        All workers call it; one of them gets an answer in each `RECOVERY_INTERVAL`.
+        ``tasks_queued`` is the length of Celery's queue.
         """
-        args = [int(SWEEP_EVERY * 900), _micros(RING_LOST_AFTER), rings_queued, most]
-        with reached():
-            tokens: list[str] = self._sweep(keys=[_SWEEP_LOCK, WAITING, HELD], args=args)
+        # A little shorter than the interval, so that no worker misses every second turn.
+        lock_duration = int(RECOVERY_INTERVAL * 0.9 * 1000)
+        args = [lock_duration, _micros(WAKE_UP_LOST_AFTER), tasks_queued, max_tokens]
+        with translated_errors():
+            tokens: list[str] = self._recover(keys=[_RECOVERY_LOCK, QUEUED, LEASED], args=args)
         return tokens
 
-    def _do(self, step: Any, token: str, *args: str | int) -> Any:
-        with reached():
+    def _run(self, step: Any, token: str, *args: str | int) -> Any:
+        with translated_errors():
             return step(keys=session_keys(token), args=args)
+
+
+def _accepted(answer: list[Any]) -> Accepted:
+    outcome, position, must_enqueue = answer
+    if outcome == _GONE:
+        raise SessionGone
+    if outcome != _ACCEPTED:
+        raise UnknownMessage
+    return Accepted(position, bool(must_enqueue))
 
 
 def _new_reply() -> dict[str, Any]:

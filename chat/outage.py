@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from chat.connect import cause
+from chat.redis_client import cause
 
 LONGEST_PAUSE = 1.0  # seconds; a loop works again within this time of the cure
 # A success that follows a failure sooner than this may be one of the commands that still work, so

@@ -48,6 +48,7 @@ class Settings:
     web_concurrency: int  # processes under one gunicorn
     worker_concurrency: int  # replies at once in one worker process
     app_env: str
+    log_level: str  # of the lines of a message's life
 
 
 def _origins(value: str) -> tuple[str, ...]:
@@ -131,6 +132,11 @@ class SettingsSchema(Schema):
     web_concurrency = _number(fields.Integer, "WEB_CONCURRENCY", 1, min=1)
     worker_concurrency = _number(fields.Integer, "WORKER_CONCURRENCY", 50, min=1)
     app_env = fields.String(data_key="APP_ENV", load_default="production")
+    log_level = fields.String(
+        data_key="LOG_LEVEL",
+        load_default="info",
+        validate=validate.OneOf(("debug", "info", "warning", "error")),
+    )
 
     @pre_load
     def gather(self, data: Mapping[str, str], **_: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import redis
 
-from chat.connect import reached
+from chat.redis_client import translated_errors
 
 KEY = "chat:worker_seen"  # string: the worker that renewed it last
 _KEPT = 24 * 3600.0  # seconds; after that a worker counts as never seen
@@ -27,7 +27,7 @@ def beat(client: redis.Redis, name: str) -> None:
     Raises:
         Busy, Internal: Redis is out of reach, or refuses.
     """
-    with reached():
+    with translated_errors():
         client.set(KEY, name, px=int(_KEPT * 1000))
 
 
@@ -37,7 +37,7 @@ def last_seen(client: redis.Redis) -> float | None:
     Raises:
         Busy, Internal: Redis is out of reach, or refuses.
     """
-    with reached():
+    with translated_errors():
         left = client.pttl(KEY)  # milliseconds; negative if there is no such key
     return max(0.0, _KEPT - left / 1000) if left >= 0 else None
 

@@ -18,8 +18,8 @@ from kombu.exceptions import KombuError
 from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 
-from chat.connect import REFUSED
-from tasks.entry import MALFORMED, QUEUE, NotOurs, message_of, read_entry
+from chat.redis_client import REFUSED
+from tasks.queue_entry import MALFORMED, QUEUE, NotOurs, message_of, read_entry
 
 log = logging.getLogger(__name__)
 

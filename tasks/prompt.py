@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from chat.schemas import BOT, HUMAN
+from chat.session_schema import BOT, HUMAN
 
 # English has about four bytes a token, most other languages fewer; a prompt that is a little too
 # short is better than one that is refused.

@@ -1,4 +1,4 @@
-"""What a worker process has beside Celery: its model, its keeper, its sweeper and its heartbeat."""
+"""What a worker process runs beside Celery's consumer."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Any
 from celery import bootsteps
 from celery.signals import worker_shutting_down
 
-from chat.connect import connect
-from chat.loop import start_loop
+from chat.background import start_background_thread
 from chat.mailbox import Mailbox
+from chat.message_log import set_message_log_level
+from chat.redis_client import connect
 from chat.settings import SettingsError, load_settings_or_exit
-from tasks.answerer import Answerer
 from tasks.celery import app
 from tasks.heartbeat import Heartbeat
-from tasks.keeper import Keeper
+from tasks.lease_renewer import LeaseRenewer
 from tasks.models import model_for
-from tasks.sweeper import Sweeper
+from tasks.recovery import Recovery
+from tasks.reply import ReplyTask
+from tasks.session_processor import SessionProcessor
 
 
-class Answering(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Gives the reply task what it works with, before the worker takes its first ring."""
+class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Builds the reply task and its threads before the worker takes its first task."""
 
     def __init__(self, worker: Any, **options: Any) -> None:
         settings = load_settings_or_exit()
@@ -28,28 +30,31 @@ class Answering(bootsteps.StartStopStep):  # type: ignore[misc]
             model = model_for(settings)
         except SettingsError as error:
             raise SystemExit(str(error)) from None
+        set_message_log_level(settings.log_level)
         client = connect(settings.redis_url)
         mailbox = Mailbox(client, settings.session_ttl)
-        worker.app.heartbeat = self._heartbeat = Heartbeat(client)
-        self._keeper = Keeper(mailbox)
-        self._sweeper = Sweeper(worker.app, mailbox)
-        worker.app.answerer = Answerer(
+        self._lease_renewer = LeaseRenewer(mailbox)
+        self._recovery = Recovery(worker.app, mailbox)
+        self._heartbeat = Heartbeat(client)
+        processor = SessionProcessor(
             mailbox,
             model,
-            self._keeper,
-            window=settings.history_window,
+            self._lease_renewer,
+            history_window=settings.history_window,
             timeout=settings.model_timeout,
         )
+        worker.app.register_task(ReplyTask(processor))
+        worker.app.heartbeat = self._heartbeat  # for the consumer's step in tasks/heartbeat.py
 
     def start(self, worker: Any) -> None:
-        start_loop("keeper", self._keeper.run)
-        start_loop("sweeper", self._sweeper.run)
-        start_loop("heartbeat", self._heartbeat.run)
-        worker_shutting_down.connect(self._hand_over, weak=False)
+        start_background_thread("lease renewer", self._lease_renewer.run)
+        start_background_thread("recovery", self._recovery.run)
+        start_background_thread("heartbeat", self._heartbeat.run)
+        worker_shutting_down.connect(self._drain, weak=False)
 
-    def _hand_over(self, **_: Any) -> None:
+    def _drain(self, **_: Any) -> None:
         self._heartbeat.stop()
-        self._keeper.hand_over()
+        self._lease_renewer.drain()
 
 
-app.steps["worker"].add(Answering)
+app.steps["worker"].add(ReplyServices)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from chat.connect import connect
+from chat.redis_client import connect
 from local.redis import EmbeddedRedis
 from tests.system import System
 

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("chat", "web", "tasks", "local")
-ALLOWED = {"chat": {"chat"}, "web": {"web", "chat"}, "tasks": {"tasks", "chat"}}
-EXCEPT = {("web", "tasks.reply")}  # only to ring
+ROOMS = ("chat", "web", "tasks", "local", "terminal")
+ALLOWED = {
+    "chat": {"chat"},
+    "web": {"web", "chat"},
+    "tasks": {"tasks", "chat"},
+    "terminal": {"terminal"},
+}
+EXCEPT = {("web", "tasks.dispatch")}  # only to enqueue
 
 
 def imports() -> list[tuple[str, str]]:
@@ -20,8 +25,6 @@ def imports() -> list[tuple[str, str]]:
     found = []
     for room in ALLOWED:
         for path in sorted((ROOT / room).rglob("*.py")):
-            if "client" in path.parts:
-                continue
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     found.append((str(path.relative_to(ROOT)), node.module))
@@ -36,19 +39,19 @@ def test_imports_go_one_way(path, module):
     assert module.split(".")[0] in ALLOWED[room] or (room, module) in EXCEPT
 
 
-def test_web_rings_and_uses_nothing_else_of_the_worker():
-    for path in (ROOT / "web").glob("*.py"):
+def test_web_enqueues_and_uses_nothing_else_of_the_worker():
+    for path in (ROOT / "web").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "tasks.reply":
-                assert [alias.name for alias in node.names] == ["ring"]
+            if isinstance(node, ast.ImportFrom) and node.module == "tasks.dispatch":
+                assert [alias.name for alias in node.names] == ["enqueue_reply"]
 
 
-@pytest.mark.parametrize("room", ["chat", "web", "tasks"])
+@pytest.mark.parametrize("room", ["chat", "web", "tasks", "terminal"])
 def test_importing_starts_no_thread_and_opens_no_connection(room):
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in (ROOT / room).rglob("*.py")
-        if path.name not in ("__init__.py", "__main__.py") and "client" not in path.parts
+        if path.name not in ("__init__.py", "__main__.py")
     ]
     check = (
         "import importlib, socket, sys, threading\n"

@@ -1,4 +1,4 @@
-"""The atomic steps of a session, as Lua that runs inside Redis."""
+"""The atomic steps, as Lua scripts that run inside Redis."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def _source(name: str) -> str:
 
 
 def session_step(client: redis.Redis, name: str) -> Callable[..., Any]:
-    """Return a step on one session; it takes ``keys`` and ``args`` and may be run twice."""
+    """Return a step on one session. It takes ``keys`` and ``args`` and is safe to repeat."""
     return client.register_script(_source("session") + _source(name))
 
 
+def recovery_step(client: redis.Redis) -> Callable[..., Any]:
+    """Return the step that looks through all sessions."""
+    return client.register_script(_source("recover"))
+
+
 def unserved_step(client: redis.Redis) -> Callable[..., Any]:
-    """Return the step that finds sessions which no worker serves."""
+    """Return the step that finds sessions without a worker among some."""
     return client.register_script(_source("unserved"))
-
-
-def sweep_step(client: redis.Redis) -> Callable[..., Any]:
-    """Return the step that looks over all sessions."""
-    return client.register_script(_source("sweep"))

@@ -1,18 +1,22 @@
--- Store a human message and put its session in line.
--- ARGV: the message as JSON. Returns {outcome, position, ring}.
-local state = read()
+-- accept: store a human message and queue its session. A known id stays as it is.
+-- Returns {outcome, position in the queue, 1 if a task must be enqueued}.
+local message_json = ARGV[1]
+
+local state = read_state()
 if not state then return {'gone', 0, 0} end
-local human = cjson.decode(ARGV[1])
-if get('$.messages[?(@.id=="' .. human.id .. '")].id') then
-  return {'known', position(human.id), in_line()}
+
+local human = cjson.decode(message_json)
+if get_json('$.messages[?(@.id=="' .. human.id .. '")].id') then
+  return {'accepted', queue_position(human.id), is_queued()}
 end
-redis.call('JSON.ARRAPPEND', SESSION, '$.messages', ARGV[1])
+
+redis.call('JSON.ARRAPPEND', SESSION, '$.messages', message_json)
 redis.call('PERSIST', SESSION)
-redis.call('ZADD', UNBEGUN, digits(now()), line_member(human.id))
-local ring = 0
-if in_line() == 0 and not redis.call('ZSCORE', HELD, SESSION) then
-  wait()
-  ring = 1
+redis.call('ZADD', UNSTARTED, digits(now()), unstarted_member(human.id))
+local must_enqueue = 0
+if is_queued() == 0 and not redis.call('ZSCORE', LEASED, SESSION) then
+  enqueue()
+  must_enqueue = 1
 end
 publish(state, {type = 'message', message = human})
-return {'accepted', position(human.id), ring}
+return {'accepted', queue_position(human.id), must_enqueue}

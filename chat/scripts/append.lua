@@ -1,18 +1,24 @@
--- Add a delta to the reply under way, renew the lease and tell the sockets.
--- ARGV: holder, the attempt, the delta's number, its text as JSON, lease in microseconds. Returns 1,
--- or 0 if the reply is no longer the holder's.
-local holder, attempt, n = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local state = read()
-if not holds(state, holder) or state.turn.attempt ~= attempt then return 0 end
+-- append: add a delta to the reply being generated, publish it, and extend the lease.
+-- Returns 1, or 0 if the lease is lost.
+local lease_id = ARGV[1]
+local attempt = tonumber(ARGV[2])
+local n = tonumber(ARGV[3]) -- the number of this delta, from 0
+local text_json = ARGV[4]
+local lease_duration = tonumber(ARGV[5]) -- microseconds
+
+local state = read_state()
+if not owns_lease(state, lease_id) or state.generation.attempt ~= attempt then return 0 end
+
 local path = '$.messages[' .. 2 * state.answered + 1 .. ']'
-local have = get(path .. '.n')
-if have == n then
-  redis.call('JSON.STRAPPEND', SESSION, path .. '.msg', ARGV[4])
+local stored = get_json(path .. '.n')
+if stored == n then
+  redis.call('JSON.STRAPPEND', SESSION, path .. '.msg', text_json)
   redis.call('JSON.NUMINCRBY', SESSION, path .. '.n', 1)
-  if state.turn.claims > 0 then set('$.turn.claims', 0) end
-  publish(state, {type = 'delta', id = state.turn.reply, n = n, text = cjson.decode(ARGV[4])})
-elseif have ~= n + 1 then
-  return 0 -- Redis came back younger than the holder: its text no longer fits
+  if state.generation.claims > 0 then set_json('$.generation.claims', 0) end
+  local text = cjson.decode(text_json)
+  publish(state, {type = 'delta', id = state.generation.reply, n = n, text = text})
+elseif stored ~= n + 1 then
+  return 0 -- Redis came back from an older file: the text no longer fits
 end
-hold(tonumber(ARGV[5]))
+extend_lease(lease_duration)
 return 1

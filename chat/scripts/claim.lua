@@ -1,52 +1,60 @@
--- Take the session's lease and its oldest unanswered message.
--- ARGV: holder, lease in microseconds, the reply to begin as JSON without reply_to, how many
--- messages to hand back, how often a message may be claimed without progress, expiry in seconds.
--- Returns {outcome, messages up to the human one as JSON, the reply as JSON, attempt,
--- microseconds since the first claim}.
-local holder, lease, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[6]
-local state = read()
+-- claim: take the session's lease together with its oldest unanswered message.
+-- Returns {outcome, the messages up to the human one as JSON, [the reply] as JSON, attempt,
+-- microseconds since the first claim, 1 if another worker has claimed it before}.
+-- Outcomes: claimed, gone, leased (by another worker), idle.
+local lease_id = ARGV[1]
+local lease_duration = tonumber(ARGV[2]) -- microseconds
+local new_reply_json = ARGV[3] -- without reply_to; used if no reply has started
+local max_messages = tonumber(ARGV[4]) -- to return
+local max_claims = tonumber(ARGV[5]) -- of one message, without progress
+local ttl = ARGV[6] -- seconds
+
+local state = read_state()
 if not state then
-  redis.call('ZREM', WAITING, SESSION)
-  redis.call('ZREM', HELD, SESSION)
+  dequeue()
   return {'gone'}
 end
 
-local deadline = redis.call('ZSCORE', HELD, SESSION)
-if deadline and tonumber(deadline) > now() and not holds(state, holder) then
-  redis.call('ZREM', WAITING, SESSION)
-  return {'held'}
+local lease_end = redis.call('ZSCORE', LEASED, SESSION)
+if lease_end and tonumber(lease_end) > now() and not owns_lease(state, lease_id) then
+  redis.call('ZREM', QUEUED, SESSION)
+  return {'leased'}
 end
 
--- A message whose holders keep dying is given up, so that the ones behind it are answered.
-if state.turn and state.turn.holder ~= holder and state.turn.claims >= tonumber(ARGV[5]) then
-  finish(state, 'failed', 'internal', ttl)
+-- A message whose workers keep dying fails, so that the messages behind it are answered.
+local generation = state.generation
+if generation and generation.lease_id ~= lease_id and generation.claims >= max_claims then
+  end_reply(state, 'failed', 'internal', ttl)
 end
 
 local index = 2 * state.answered
-local human = message(index)
+local human = message_at(index)
 if not human then
-  redis.call('ZREM', WAITING, SESSION)
-  redis.call('ZREM', HELD, SESSION)
+  dequeue()
   return {'idle'}
 end
 
-if not state.turn then
-  local reply = cjson.decode(ARGV[3])
+generation = state.generation
+local resumed = generation and generation.lease_id ~= lease_id
+if not generation then
+  local reply = cjson.decode(new_reply_json)
   reply.reply_to = human.id
-  begin(state, human, reply)
-  state.turn = {reply = reply.id, attempt = 1, claims = 0, first = digits(now())}
+  start_reply(state, human, reply)
+  generation = {reply = reply.id, attempt = 1, claims = 0, started = digits(now())}
 end
-if state.turn.holder ~= holder then
-  state.turn.holder = holder
-  state.turn.claims = state.turn.claims + 1
+if generation.lease_id ~= lease_id then
+  generation.lease_id = lease_id
+  generation.claims = generation.claims + 1
 end
-set('$.turn', state.turn)
-hold(lease)
-local from = math.max(0, index + 1 - tonumber(ARGV[4]))
+set_json('$.generation', generation)
+extend_lease(lease_duration)
+
+local first = math.max(0, index + 1 - max_messages)
 return {
   'claimed',
-  redis.call('JSON.GET', SESSION, '$.messages[' .. from .. ':' .. index + 1 .. ']'),
+  redis.call('JSON.GET', SESSION, '$.messages[' .. first .. ':' .. index + 1 .. ']'),
   redis.call('JSON.GET', SESSION, '$.messages[' .. index + 1 .. ']'),
-  state.turn.attempt,
-  digits(now() - tonumber(state.turn.first)),
+  generation.attempt,
+  digits(now() - tonumber(generation.started)),
+  resumed and 1 or 0,
 }

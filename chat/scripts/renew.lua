@@ -1,5 +1,7 @@
--- Keep the lease while the model is silent.
--- ARGV: holder, lease in microseconds. Returns 1, or 0 if the reply is no longer the holder's.
-if not holds(read(), ARGV[1]) then return 0 end
-hold(tonumber(ARGV[2]))
+-- renew: extend the lease while the model is silent. Returns 1, or 0 if the lease is lost.
+local lease_id = ARGV[1]
+local lease_duration = tonumber(ARGV[2]) -- microseconds
+
+if not owns_lease(read_state(), lease_id) then return 0 end
+extend_lease(lease_duration)
 return 1

@@ -1,22 +1,25 @@
--- Begin the reply under way anew: its text is dropped.
--- ARGV: holder, the attempt that ends, lease in microseconds. Returns 1, or 0 if the reply is no
--- longer the holder's.
-local state = read()
-if not holds(state, ARGV[1]) then return 0 end
-local attempt = tonumber(ARGV[2])
-if state.turn.attempt == attempt then
+-- restart: drop the text of the reply being generated and begin the next attempt.
+-- Returns 1, or 0 if the lease is lost.
+local lease_id = ARGV[1]
+local attempt = tonumber(ARGV[2]) -- the one that ends
+local lease_duration = tonumber(ARGV[3]) -- microseconds
+
+local state = read_state()
+if not owns_lease(state, lease_id) then return 0 end
+
+if state.generation.attempt == attempt then
   local path = '$.messages[' .. 2 * state.answered + 1 .. ']'
-  set(path .. '.msg', 'Bot: ')
-  set(path .. '.n', 0)
-  set('$.turn.attempt', attempt + 1)
+  set_json(path .. '.msg', 'Bot: ')
+  set_json(path .. '.n', 0)
+  set_json('$.generation.attempt', attempt + 1)
   publish(state, {
     type = 'start',
-    id = state.turn.reply,
-    reply_to = get(path .. '.reply_to'),
+    id = state.generation.reply,
+    reply_to = get_json(path .. '.reply_to'),
     attempt = attempt + 1,
   })
-elseif state.turn.attempt ~= attempt + 1 then
-  return 0 -- Redis came back younger than the holder
+elseif state.generation.attempt ~= attempt + 1 then
+  return 0 -- Redis came back from an older file
 end
-hold(tonumber(ARGV[3]))
+extend_lease(lease_duration)
 return 1

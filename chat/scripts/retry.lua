@@ -1,22 +1,28 @@
--- Drop the reply to the last human message, so that it is answered again.
--- ARGV: the message's id, this request's. Returns {outcome, position, ring}.
-local state = read()
+-- retry: drop the reply to the last human message and queue the session for a new one.
+-- Returns {outcome, position in the queue, 1 if a task must be enqueued}.
+local message_id = ARGV[1]
+local request_id = ARGV[2]
+
+local state = read_state()
 if not state then return {'gone', 0, 0} end
-local last = redis.call('JSON.ARRLEN', SESSION, '$.messages')[1] - 1
+
+local last = message_count() - 1
 if last < 0 then return {'unknown', 0, 0} end
-local reply = message(last)
+local reply = message_at(last)
 local human = reply
-if reply.reply_to then human = message(last - 1) end
-if human.id ~= ARGV[1] then return {'unknown', 0, 0} end
+if reply.reply_to then human = message_at(last - 1) end
+if human.id ~= message_id then return {'unknown', 0, 0} end
+
 -- A request that is repeated late must not drop the reply that it has led to.
-local repeated = get('$.retried') == ARGV[2]
+local repeated = get_json('$.retried') == request_id
 if human == reply or reply.status == 'streaming' or repeated then
-  return {'known', position(human.id), in_line()}
+  return {'accepted', queue_position(human.id), is_queued()}
 end
+
 redis.call('JSON.ARRPOP', SESSION, '$.messages', -1)
-set('$.answered', state.answered - 1)
-set('$.retried', ARGV[2])
+set_json('$.answered', state.answered - 1)
+set_json('$.retried', request_id)
 redis.call('PERSIST', SESSION)
-redis.call('ZADD', UNBEGUN, digits(now()), line_member(human.id))
-wait()
-return {'accepted', position(human.id), 1}
+redis.call('ZADD', UNSTARTED, digits(now()), unstarted_member(human.id))
+enqueue()
+return {'accepted', queue_position(human.id), 1}

@@ -1,16 +1,40 @@
--- What every step shares; Python puts this file before each of the others.
+-- The functions that every step on one session shares. Python puts this file before each step.
 --
--- A script that fails in the middle keeps what it wrote before: so each step checks first and
--- writes last. Clients repeat a command whose answer was lost: so each step, run again, changes
--- nothing and answers as it did before.
+-- Rules for a step
+--   * Redis does not roll back a script that fails: check first, write last.
+--   * redis-py repeats a command whose answer was lost: a repeated step changes nothing and answers
+--     as before.
+--   * Redis may come back from an older file: compare ids and counts, never trust the caller's view.
 --
--- The document: {token, name, session_start, messages, answered, rev, turn, retried}. All messages
--- before 2 * answered are pairs, human then reply. Behind them stands the oldest unanswered message,
--- its reply if that has begun, and the messages that wait.
--- turn, while a reply is under way: {holder, reply, attempt, claims, first}.
--- retried: the request that dropped a reply last.
+-- Keys
+--   SESSION    the RedisJSON document of the session; the key is the token
+--   QUEUED     sorted set of tokens by the time of their last enqueued task: waits for a worker
+--   LEASED     sorted set of tokens by the time at which the lease ends: a worker has it
+--   UNSTARTED  sorted set of "token message-id" by arrival: messages whose reply has not started
+--   CHANNEL    the pub/sub channel of the session
+--   ERASED     the id of the request that erased the session, for a minute
+--
+-- Document
+--   token, name, session_start, messages    public, see docs/protocol.md
+--   answered    how many human messages have a reply that has ended
+--   rev         the revision: a time in microseconds, as a string (a Lua number loses digits)
+--   generation  the reply being generated, or null:
+--               lease_id, reply (its id), attempt, claims without progress, started (microseconds),
+--               released (the lease id that was given back last)
+--   retried     the id of the request that replaced a reply last
+--
+-- Invariants, held by tests/chat/test_mailbox_states.py after every step
+--   1. messages[0 .. 2*answered-1] are pairs: a human message, then the reply to it, not streaming.
+--   2. messages[2*answered] is the oldest unanswered message, if there is one. If `generation` is
+--      set, messages[2*answered+1] is its reply, with status "streaming". Only human messages follow.
+--   3. A session is in at most one of QUEUED and LEASED. It is in one of them if it has an
+--      unanswered message. It is in LEASED only while `generation` has a lease_id.
+--   4. UNSTARTED holds exactly the unanswered messages that have no reply yet.
+--   5. The document expires if and only if it has no unanswered message (and SESSION_TTL is set).
+--   6. Every published event names the revision before it; revisions only grow.
 
-local SESSION, WAITING, HELD, UNBEGUN, CHANNEL = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local SESSION, QUEUED, LEASED = KEYS[1], KEYS[2], KEYS[3]
+local UNSTARTED, CHANNEL, ERASED = KEYS[4], KEYS[5], KEYS[6]
 
 local function now() -- microseconds
   local time = redis.call('TIME')
@@ -22,7 +46,7 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
-local function get(path)
+local function get_json(path)
   local found = redis.call('JSON.GET', SESSION, path)
   if not found then return nil end
   local value = cjson.decode(found)[1]
@@ -30,95 +54,105 @@ local function get(path)
   return value
 end
 
-local function set(path, value)
+local function set_json(path, value)
   redis.call('JSON.SET', SESSION, path, cjson.encode(value))
 end
 
-local function message(index)
-  return get('$.messages[' .. index .. ']')
+local function message_at(index)
+  return get_json('$.messages[' .. index .. ']')
 end
 
--- The session's state without its messages, or nil if there is no such session.
-local function read()
-  local found = redis.call('JSON.GET', SESSION, '$.answered', '$.rev', '$.turn')
+local function message_count()
+  return redis.call('JSON.ARRLEN', SESSION, '$.messages')[1]
+end
+
+-- Return the session's state without its messages, or nil if there is no such session.
+local function read_state()
+  local found = redis.call('JSON.GET', SESSION, '$.answered', '$.rev', '$.generation')
   if not found then return nil end
   local fields = cjson.decode(found)
-  local turn = fields['$.turn'][1]
+  local generation = fields['$.generation'][1]
   return {
     answered = fields['$.answered'][1],
     rev = fields['$.rev'][1],
-    turn = turn ~= cjson.null and turn or nil,
+    generation = generation ~= cjson.null and generation or nil,
   }
 end
 
--- Tell the session's sockets. Each event names the revision before it, so that a listener
--- knows whether it missed one; a time, so that a revision never comes again after Redis came
--- back from an older file.
+-- Publish an event with the next revision and the one before, so that a subscriber notices a gap.
+-- The revision is a time: it does not come again after Redis came back from an older file.
 local function publish(state, event)
   event.prev = state.rev
   event.rev = digits(math.max(now(), tonumber(state.rev) + 1))
   state.rev = event.rev
-  set('$.rev', event.rev)
+  set_json('$.rev', event.rev)
   redis.call('PUBLISH', CHANNEL, cjson.encode(event))
 end
 
-local function holds(state, holder)
-  return state ~= nil and state.turn ~= nil and state.turn.holder == holder
+local function owns_lease(state, lease_id)
+  return state ~= nil and state.generation ~= nil and state.generation.lease_id == lease_id
 end
 
-local function hold(lease)
-  redis.call('ZADD', HELD, digits(now() + lease), SESSION)
-  redis.call('ZREM', WAITING, SESSION)
+-- Move the session to LEASED, until `duration` microseconds from now.
+local function extend_lease(duration)
+  redis.call('ZADD', LEASED, digits(now() + duration), SESSION)
+  redis.call('ZREM', QUEUED, SESSION)
 end
 
--- Put the session in line for a worker.
-local function wait()
-  redis.call('ZREM', HELD, SESSION)
-  redis.call('ZADD', WAITING, digits(now()), SESSION)
+-- Move the session to QUEUED. The caller of the script enqueues a task.
+local function enqueue()
+  redis.call('ZREM', LEASED, SESSION)
+  redis.call('ZADD', QUEUED, digits(now()), SESSION)
 end
 
-local function line_member(id)
-  return SESSION .. ' ' .. id
+-- Take the session out of QUEUED and LEASED: it is idle, or gone.
+local function dequeue()
+  redis.call('ZREM', QUEUED, SESSION)
+  redis.call('ZREM', LEASED, SESSION)
 end
 
--- How many messages of all sessions were accepted earlier and are not begun.
-local function position(id)
-  return redis.call('ZRANK', UNBEGUN, line_member(id)) or 0
+local function is_queued()
+  return redis.call('ZSCORE', QUEUED, SESSION) and 1 or 0
 end
 
--- Sockets learn from a start alone that a reply takes the place of one that was dropped.
-local function begin(state, human, reply)
-  redis.call('JSON.ARRINSERT', SESSION, '$.messages', 2 * state.answered + 1, cjson.encode(reply))
-  redis.call('ZREM', UNBEGUN, line_member(human.id))
+local function unstarted_member(message_id)
+  return SESSION .. ' ' .. message_id
+end
+
+-- Return how many messages of all sessions came earlier and have no reply yet.
+local function queue_position(message_id)
+  return redis.call('ZRANK', UNSTARTED, unstarted_member(message_id)) or 0
+end
+
+-- Insert a reply behind its message. Its `start` also tells clients which reply it replaces.
+local function start_reply(state, human, reply)
+  local index = 2 * state.answered + 1
+  redis.call('JSON.ARRINSERT', SESSION, '$.messages', index, cjson.encode(reply))
+  redis.call('ZREM', UNSTARTED, unstarted_member(human.id))
   publish(state, {type = 'start', id = reply.id, reply_to = human.id, attempt = 1})
 end
 
--- End the reply under way, tell the sockets, and let the session go: into the line if it has
--- another message, else to its expiry.
-local function finish(state, status, err, ttl)
+-- End the reply being generated and publish it. The session is then queued for its next message,
+-- or idle: it expires after `ttl` seconds (0: never).
+local function end_reply(state, status, error_code, ttl)
   local index = 2 * state.answered + 1
   local path = '$.messages[' .. index .. ']'
-  local reply = message(index)
+  local reply = message_at(index)
   reply.status, reply.n = status, nil
-  set(path .. '.status', status)
-  if err ~= '' then
-    reply.error = err
-    set(path .. '.error', err)
+  set_json(path .. '.status', status)
+  if error_code ~= '' then
+    reply.error = error_code
+    set_json(path .. '.error', error_code)
   end
   redis.call('JSON.DEL', SESSION, path .. '.n')
-  state.answered, state.turn = state.answered + 1, nil
-  set('$.answered', state.answered)
-  set('$.turn', cjson.null)
-  if redis.call('JSON.ARRLEN', SESSION, '$.messages')[1] > 2 * state.answered then
-    wait()
+  state.answered, state.generation = state.answered + 1, nil
+  set_json('$.answered', state.answered)
+  set_json('$.generation', cjson.null)
+  if message_count() > 2 * state.answered then
+    enqueue()
   else
-    redis.call('ZREM', HELD, SESSION)
-    redis.call('ZREM', WAITING, SESSION)
+    dequeue()
     if tonumber(ttl) > 0 then redis.call('EXPIRE', SESSION, ttl) end
   end
   publish(state, {type = 'message', message = reply})
-end
-
-local function in_line()
-  return redis.call('ZSCORE', WAITING, SESSION) and 1 or 0
 end

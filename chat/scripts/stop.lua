@@ -1,11 +1,16 @@
--- End the reply to the oldest unanswered message, begun or not, with what was said so far.
--- Whoever makes it finds out at its next append or renewal.
--- ARGV: the message's id, the reply as JSON in case none has begun, expiry in seconds.
--- Returns {outcome, 1 if the session is in line}.
-local state = read()
-if not state then return {'gone', 0} end
-local human = message(2 * state.answered)
-if not human or human.id ~= ARGV[1] then return {'nothing', in_line()} end
-if not state.turn then begin(state, human, cjson.decode(ARGV[2])) end
-finish(state, 'stopped', '', ARGV[3])
-return {'stopped', in_line()}
+-- stop: end the reply to the oldest unanswered message, started or not, with its partial text.
+-- The worker that generates it learns this when its next call answers 0.
+-- Returns 1 if a task must be enqueued for the session's next message, else 0.
+local message_id = ARGV[1]
+local new_reply_json = ARGV[2] -- used if no reply has started
+local ttl = ARGV[3] -- seconds
+
+local state = read_state()
+if not state then return 0 end
+
+local human = message_at(2 * state.answered)
+if human and human.id == message_id then
+  if not state.generation then start_reply(state, human, cjson.decode(new_reply_json)) end
+  end_reply(state, 'stopped', '', ttl)
+end
+return is_queued()

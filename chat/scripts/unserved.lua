@@ -1,24 +1,31 @@
--- Find the sessions that have an unanswered message and no worker: they wait for one, or the lease
--- of the last one is over.
--- KEYS: the sessions in line, the sessions held, then each session to look at. Returns, one after
--- the other for each session found: its token, its oldest unanswered message's id, its revision.
-local WAITING, HELD = KEYS[1], KEYS[2]
+-- unserved: find the sessions, of those given, that have an unanswered message and no worker: they
+-- are queued, or the lease of their last worker is over.
+-- KEYS: QUEUED, LEASED (see session.lua), then the token of each session.
+-- Returns for each session found, one after the other: token, id of the oldest unanswered message,
+-- revision.
+local QUEUED, LEASED = KEYS[1], KEYS[2]
+local FIRST_TOKEN = 3
+
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local function has_no_worker(token)
+  local lease_end = redis.call('ZSCORE', LEASED, token)
+  if lease_end then return tonumber(lease_end) <= now end
+  return redis.call('ZSCORE', QUEUED, token)
+end
+
 local found = {}
-for index = 3, #KEYS do
+for index = FIRST_TOKEN, #KEYS do
   local token = KEYS[index]
-  local lease = redis.call('ZSCORE', HELD, token)
-  local unserved = lease and tonumber(lease) <= now
-  if not lease then unserved = redis.call('ZSCORE', WAITING, token) end
-  local state = unserved and redis.call('JSON.GET', token, '$.answered', '$.rev')
+  local state = has_no_worker(token) and redis.call('JSON.GET', token, '$.answered', '$.rev')
   if state then
     local fields = cjson.decode(state)
     local path = '$.messages[' .. 2 * fields['$.answered'][1] .. '].id'
-    local id = cjson.decode(redis.call('JSON.GET', token, path))[1]
-    if id then
+    local message_id = cjson.decode(redis.call('JSON.GET', token, path))[1]
+    if message_id then
       found[#found + 1] = token
-      found[#found + 1] = id
+      found[#found + 1] = message_id
       found[#found + 1] = fields['$.rev'][1]
     end
   end

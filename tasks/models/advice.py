@@ -9,8 +9,8 @@ import requests
 
 from chat.errors import ModelError, ModelTimeout
 from chat.settings import Settings
+from tasks.models.failures import PromptTooLong
 from tasks.models.http import Bearer
-from tasks.models.refusal import PromptTooLong
 
 PATHS = ("/v1/completions", "/v1/chat/completions")
 

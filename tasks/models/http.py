@@ -14,10 +14,10 @@ import urllib3
 from chat.errors import ModelRefused
 from tasks.models.call import Call
 from tasks.models.connection import CallAdapter, connect_within
-from tasks.models.refusal import NotReady, refusal
+from tasks.models.failures import NotReady, refusal
 
 # What servers frame the longest replies with stays far below this.
-MOST_BYTES = 16 * 2**20  # in the body of an answer
+MAX_BYTES = 16 * 2**20  # in the body of an answer
 _CHUNK = 65536
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -116,11 +116,11 @@ class Response:
             chunks = raw.stream(_CHUNK, decode_content=True)
         else:
             chunks = iter(lambda: raw.read1(_CHUNK, decode_content=True), b"")
-        room = MOST_BYTES
+        room = MAX_BYTES
         while data := next(chunks, b""):
             room -= len(data)
             if room < 0:
-                raise ModelRefused(f"the answer has more than {MOST_BYTES} bytes")
+                raise ModelRefused(f"the answer has more than {MAX_BYTES} bytes")
             yield data
         self._call.left()  # raises where the end was made by a cancel
 

@@ -12,11 +12,11 @@ from chat.errors import ModelError, ModelRefused
 from chat.settings import Settings
 from tasks.models.adapter import Adapter
 from tasks.models.call import Call
+from tasks.models.failures import BadRequest, CannotContinue, NotReady, PromptTooLong
 from tasks.models.http import Response, place, post
-from tasks.models.refusal import BadRequest, CannotContinue, NotReady, PromptTooLong
+from tasks.models.reply_text import Text
 from tasks.models.retry import Failure, GiveUp, Retry, Wait
 from tasks.models.sse import events
-from tasks.models.text import Text
 from tasks.prompt import Line, fit, size
 
 log = logging.getLogger(__name__)

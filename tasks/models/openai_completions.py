@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.settings import Settings
+from tasks.models.failures import NotReady, PromptTooLong
 from tasks.models.http import Response
-from tasks.models.refusal import NotReady, PromptTooLong
-from tasks.models.text import STOP
+from tasks.models.reply_text import STOP
 from tasks.prompt import Line, completion
 
 

@@ -10,17 +10,17 @@ import random
 from typing import NamedTuple
 
 from chat.errors import ModelError, ModelRefused, ModelUnavailable
-from tasks.models.refusal import CannotContinue, Loading, NotReady, PromptTooLong
+from tasks.models.failures import CannotContinue, Loading, NotReady, PromptTooLong
 
 # Requests in a row that fail and bring no new text. A model that is being loaded is asked until the
 # deadline, and these requests are not counted here.
-MOST_TRIES = 4
+MAX_TRIES = 4
 # Requests in all, for streams that bring a little text each and break.
 MOST_REQUESTS = 12
 # The pause before the second request. It doubles with each further one, whatever the reason, so
 # that loading too is bounded: by `MODEL_TIMEOUT` / `MOST_BACK_OFF` + 5 requests.
 BACK_OFF = 0.5  # seconds
-MOST_BACK_OFF = 8.0  # seconds
+MAX_BACK_OFF = 8.0  # seconds
 # Servers that load a model estimate minutes; it may be there sooner.
 MOST_ESTIMATE = 10.0  # seconds
 
@@ -71,7 +71,7 @@ class Retry:
             self._requests += 1
             self._tries = 1 if progress else self._tries + 1
         named, pause = self._pauses(failure)
-        spent = self._tries >= MOST_TRIES or self._requests >= MOST_REQUESTS
+        spent = self._tries >= MAX_TRIES or self._requests >= MOST_REQUESTS
         if not loads and (self._is_final(failure) or spent or pause >= left):
             return GiveUp(_error(failure))
         return Again(pause, _wait(failure, named))
@@ -84,7 +84,7 @@ class Retry:
 
     def _pauses(self, failure: Failure) -> tuple[float, float]:
         """Return the pause in seconds, and the same with jitter: many replies fail at once."""
-        grown = min(BACK_OFF * 2 ** (self._failures - 1), MOST_BACK_OFF)
+        grown = min(BACK_OFF * 2 ** (self._failures - 1), MAX_BACK_OFF)
         asked = 0.0
         if isinstance(failure, NotReady) and failure.retry_after is not None:
             asked = failure.retry_after

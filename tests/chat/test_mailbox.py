@@ -12,16 +12,16 @@ import redis
 
 from chat.channel import channel
 from chat.errors import SessionGone, UnknownMessage
-from chat.mailbox import MOST_CLAIMS, Accepted, Claim, Mailbox, Unserved
-from chat.schemas import new_id
-from chat.store import HELD, UNBEGUN, WAITING, Store
+from chat.ids import new_id
+from chat.mailbox import MAX_CLAIMS, Accepted, Claim, Mailbox, Unserved
+from chat.session_store import LEASED, QUEUED, UNSTARTED, SessionStore
 
 TTL = 3600
 
 
 @pytest.fixture
-def store(client: redis.Redis) -> Store:
-    return Store(client, TTL)
+def store(client: redis.Redis) -> SessionStore:
+    return SessionStore(client, TTL)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def mailbox(client: redis.Redis) -> Mailbox:
 
 
 @pytest.fixture
-def token(store: Store) -> str:
+def token(store: SessionStore) -> str:
     return store.create("Ada").token
 
 
@@ -46,12 +46,12 @@ def claimed(mailbox: Mailbox, token: str, holder: str | None = None) -> Claim:
     return claim
 
 
-def texts(store: Store, token: str) -> list[str]:
+def texts(store: SessionStore, token: str) -> list[str]:
     return [message["msg"] for message in store.history(token).messages]
 
 
 def expire_lease(client: redis.Redis, token: str) -> None:
-    client.zadd(HELD, {token: 1})
+    client.zadd(LEASED, {token: 1})
 
 
 @contextmanager
@@ -72,8 +72,8 @@ def told(client: redis.Redis, token: str) -> Iterator[list[dict]]:
 
 def test_a_message_is_stored_and_its_session_rung_for_once(mailbox, store, token):
     first, second = new_id(), new_id()
-    assert mailbox.accept(token, first, "one") == Accepted(position=0, ring=True)
-    assert mailbox.accept(token, second, "two") == Accepted(position=1, ring=False)
+    assert mailbox.accept(token, first, "one") == Accepted(position=0, must_enqueue=True)
+    assert mailbox.accept(token, second, "two") == Accepted(position=1, must_enqueue=False)
     assert texts(store, token) == ["Human: one", "Human: two"]
 
 
@@ -86,15 +86,15 @@ def test_the_first_text_of_an_id_counts(mailbox, store, token):
 def test_a_repeated_accept_rings_again_while_nobody_has_come(mailbox, token):
     message_id = new_id()
     mailbox.accept(token, message_id, "one")
-    assert mailbox.accept(token, message_id, "one").ring
+    assert mailbox.accept(token, message_id, "one").must_enqueue
     claimed(mailbox, token)
-    assert not mailbox.accept(token, message_id, "one").ring
+    assert not mailbox.accept(token, message_id, "one").must_enqueue
 
 
 def test_a_message_for_a_held_session_does_not_ring(mailbox, token):
     say(mailbox, token, "one")
     claimed(mailbox, token)
-    assert not mailbox.accept(token, new_id(), "two").ring
+    assert not mailbox.accept(token, new_id(), "two").must_enqueue
 
 
 def test_the_position_counts_the_messages_of_all_sessions_that_are_not_begun(mailbox, store):
@@ -110,7 +110,7 @@ def test_a_session_with_an_unanswered_message_does_not_expire(mailbox, client, t
     assert client.ttl(token) == -1
     claim = claimed(mailbox, token)
     assert client.ttl(token) == -1
-    mailbox.commit(token, claim.holder, claim.reply, 1, 0)
+    mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 0)
     assert client.ttl(token) == TTL
 
 
@@ -127,9 +127,9 @@ def test_a_claim_takes_the_oldest_message_and_begins_its_reply(mailbox, store, t
     say(mailbox, token, "two")
     claim = claimed(mailbox, token)
     assert [message["msg"] for message in claim.messages] == ["Human: one"]
-    assert (claim.said, claim.n, claim.attempt) == ("", 0, 1)
+    assert (claim.text, claim.deltas, claim.attempt) == ("", 0, 1)
     reply = store.history(token).messages[1]
-    assert reply["id"] == claim.reply
+    assert reply["id"] == claim.reply_id
     assert (reply["reply_to"], reply["status"], reply["msg"]) == (first, "streaming", "Bot: ")
 
 
@@ -144,7 +144,7 @@ def test_a_repeated_claim_answers_the_same(mailbox, store, token):
     say(mailbox, token, "one")
     holder = new_id()
     first, again = claimed(mailbox, token, holder), claimed(mailbox, token, holder)
-    assert (again.reply, again.said, again.attempt) == (first.reply, "", 1)
+    assert (again.reply_id, again.text, again.attempt) == (first.reply_id, "", 1)
     assert len(store.history(token).messages) == 2
 
 
@@ -156,10 +156,10 @@ def test_nothing_is_claimed_where_nothing_waits(mailbox, token):
 def test_who_claims_after_a_dead_holder_goes_on_with_its_text(mailbox, client, token):
     say(mailbox, token, "one")
     dead = claimed(mailbox, token)
-    mailbox.append(token, dead.holder, 1, 0, "Hel")
+    mailbox.append(token, dead.lease_id, 1, 0, "Hel")
     expire_lease(client, token)
     claim = claimed(mailbox, token)
-    assert (claim.reply, claim.said, claim.n, claim.attempt) == (dead.reply, "Hel", 1, 1)
+    assert (claim.reply_id, claim.text, claim.deltas, claim.attempt) == (dead.reply_id, "Hel", 1, 1)
 
 
 def test_a_message_that_kills_its_holders_is_given_up_and_the_next_one_is_taken(
@@ -167,7 +167,7 @@ def test_a_message_that_kills_its_holders_is_given_up_and_the_next_one_is_taken(
 ):
     say(mailbox, token, "poison")
     second = say(mailbox, token, "two")
-    for _ in range(MOST_CLAIMS):
+    for _ in range(MAX_CLAIMS):
         assert claimed(mailbox, token).messages[-1]["msg"] == "Human: poison"
         expire_lease(client, token)
     assert claimed(mailbox, token).messages[-1]["id"] == second
@@ -177,10 +177,10 @@ def test_a_message_that_kills_its_holders_is_given_up_and_the_next_one_is_taken(
 
 def test_a_word_said_counts_as_progress(mailbox, client, token):
     say(mailbox, token, "slow")
-    for n in range(2 * MOST_CLAIMS):
+    for n in range(2 * MAX_CLAIMS):
         claim = claimed(mailbox, token)
-        assert claim.n == n
-        mailbox.append(token, claim.holder, 1, n, "word ")
+        assert claim.deltas == n
+        mailbox.append(token, claim.lease_id, 1, n, "word ")
         expire_lease(client, token)
 
 
@@ -190,9 +190,9 @@ def test_a_word_said_counts_as_progress(mailbox, client, token):
 def test_an_append_that_is_repeated_counts_once(mailbox, store, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    assert mailbox.append(token, claim.holder, 1, 0, "Hi")
-    assert mailbox.append(token, claim.holder, 1, 0, "Hi")
-    assert mailbox.append(token, claim.holder, 1, 1, " you")
+    assert mailbox.append(token, claim.lease_id, 1, 0, "Hi")
+    assert mailbox.append(token, claim.lease_id, 1, 0, "Hi")
+    assert mailbox.append(token, claim.lease_id, 1, 1, " you")
     reply = store.history(token).messages[1]
     assert (reply["msg"], reply["n"]) == ("Bot: Hi you", 2)
 
@@ -200,11 +200,11 @@ def test_an_append_that_is_repeated_counts_once(mailbox, store, token):
 def test_an_append_by_another_holder_changes_nothing(mailbox, store, client, token):
     say(mailbox, token, "one")
     old = claimed(mailbox, token)
-    mailbox.append(token, old.holder, 1, 0, "Hi")
+    mailbox.append(token, old.lease_id, 1, 0, "Hi")
     expire_lease(client, token)
     new = claimed(mailbox, token)
-    assert not mailbox.append(token, old.holder, 1, 1, " old")
-    assert mailbox.append(token, new.holder, 1, 1, " new")
+    assert not mailbox.append(token, old.lease_id, 1, 1, " old")
+    assert mailbox.append(token, new.lease_id, 1, 1, " new")
     assert texts(store, token)[1] == "Bot: Hi new"
 
 
@@ -212,16 +212,16 @@ def test_an_append_that_does_not_fit_is_refused(mailbox, token):
     """As after a crash of Redis that forgot the last deltas."""
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    assert not mailbox.append(token, claim.holder, 1, 3, "later")
+    assert not mailbox.append(token, claim.lease_id, 1, 3, "later")
 
 
 def test_an_append_to_an_attempt_that_redis_has_forgotten_is_refused(mailbox, store, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
     for n in (0, 1):  # both fit by their number alone
-        assert not mailbox.append(token, claim.holder, 2, n, "Ho")
-    assert not mailbox.restart(token, claim.holder, 2)
+        assert not mailbox.append(token, claim.lease_id, 2, n, "Ho")
+    assert not mailbox.restart(token, claim.lease_id, 2)
     assert texts(store, token)[1] == "Bot: Hi"
 
 
@@ -230,7 +230,7 @@ def test_text_is_kept_to_the_letter(mailbox, store, client, token, text):
     with told(client, token) as events:
         say(mailbox, token, text)
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 1, 0, text)
+        mailbox.append(token, claim.lease_id, 1, 0, text)
     assert texts(store, token) == ["Human: " + text, "Bot: " + text]
     assert events[0]["message"]["msg"] == "Human: " + text
     assert events[-1]["text"] == text
@@ -243,17 +243,17 @@ def test_a_renewed_lease_keeps_others_out(mailbox, client, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
     expire_lease(client, token)
-    assert mailbox.renew([(token, claim.holder), (token, new_id())]) == [True, False]
+    assert mailbox.renew([(token, claim.lease_id), (token, new_id())]) == [True, False]
     assert mailbox.claim(token, new_id(), 4) is None
 
 
 def test_a_restart_drops_the_text_once(mailbox, store, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 1, 0, "Hi")
-    assert mailbox.restart(token, claim.holder, 1)
-    mailbox.append(token, claim.holder, 2, 0, "Ho")
-    assert mailbox.restart(token, claim.holder, 1)
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
+    assert mailbox.restart(token, claim.lease_id, 1)
+    mailbox.append(token, claim.lease_id, 2, 0, "Ho")
+    assert mailbox.restart(token, claim.lease_id, 1)
     assert texts(store, token)[1] == "Bot: Ho"
     assert not mailbox.restart(token, new_id(), 1)
 
@@ -261,16 +261,16 @@ def test_a_restart_drops_the_text_once(mailbox, store, token):
 def test_a_released_session_can_be_claimed_at_once_and_goes_on(mailbox, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 1, 0, "Hi")
-    assert mailbox.release(token, claim.holder)
-    assert not mailbox.release(token, claim.holder)
-    assert claimed(mailbox, token).said == "Hi"
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
+    assert mailbox.release(token, claim.lease_id)
+    assert mailbox.release(token, claim.lease_id)
+    assert claimed(mailbox, token).text == "Hi"
 
 
 def test_handing_over_does_not_count_as_dying(mailbox, token):
     say(mailbox, token, "slow to begin")
-    for _ in range(2 * MOST_CLAIMS):
-        mailbox.release(token, claimed(mailbox, token).holder)
+    for _ in range(2 * MAX_CLAIMS):
+        mailbox.release(token, claimed(mailbox, token).lease_id)
     assert claimed(mailbox, token).messages[-1]["msg"] == "Human: slow to begin"
 
 
@@ -281,10 +281,10 @@ def test_a_commit_ends_the_reply_and_tells_what_waits(mailbox, store, token):
     say(mailbox, token, "one")
     say(mailbox, token, "two")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
     for _ in range(2):  # a repeated commit answers the same, and ends nothing else
-        committed = mailbox.commit(token, claim.holder, claim.reply, 1, 1)
-        assert (committed.ours, committed.waiting, committed.line) == (True, True, 1)
+        committed = mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 1)
+        assert (committed.owned, committed.queued, committed.sessions_queued) == (True, True, 1)
     reply = store.history(token).messages[1]
     assert (reply["status"], "n" in reply) == ("done", False)
     assert claimed(mailbox, token).messages[-1]["msg"] == "Human: two"
@@ -295,19 +295,19 @@ def test_a_commit_by_another_holder_changes_nothing(mailbox, store, client, toke
     old = claimed(mailbox, token)
     expire_lease(client, token)
     claimed(mailbox, token)
-    assert not mailbox.commit(token, old.holder, old.reply, 1, 0).ours
+    assert not mailbox.commit(token, old.lease_id, old.reply_id, 1, 0).owned
     assert store.history(token).messages[1]["status"] == "streaming"
 
 
 def test_a_reply_whose_end_redis_has_forgotten_is_not_committed(mailbox, store, client, token):
     say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
     for attempt, n in ((1, 2), (2, 1)):
-        assert not mailbox.commit(token, claim.holder, claim.reply, attempt, n).ours
+        assert not mailbox.commit(token, claim.lease_id, claim.reply_id, attempt, n).owned
     assert store.history(token).messages[1]["status"] == "streaming"
     expire_lease(client, token)
-    assert claimed(mailbox, token).said == "Hi"
+    assert claimed(mailbox, token).text == "Hi"
 
 
 def test_replies_stand_behind_their_messages(mailbox, store, token):
@@ -315,8 +315,8 @@ def test_replies_stand_behind_their_messages(mailbox, store, token):
         say(mailbox, token, text)
     for text in "abc":
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 1, 0, text.upper())
-        mailbox.commit(token, claim.holder, claim.reply, 1, 1)
+        mailbox.append(token, claim.lease_id, 1, 0, text.upper())
+        mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 1)
     assert texts(store, token) == [
         *("Human: a", "Bot: A", "Human: b", "Bot: B", "Human: c", "Bot: C")
     ]
@@ -328,12 +328,12 @@ def test_replies_stand_behind_their_messages(mailbox, store, token):
 def test_a_stop_ends_a_reply_with_what_was_said_and_its_maker_finds_out(mailbox, store, token):
     message_id = say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
     mailbox.stop(token, message_id)
     reply = store.history(token).messages[1]
     assert (reply["status"], reply["msg"]) == ("stopped", "Bot: Hi")
-    assert not mailbox.append(token, claim.holder, 1, 1, " more")
-    assert mailbox.renew([(token, claim.holder)]) == [False]
+    assert not mailbox.append(token, claim.lease_id, 1, 1, " more")
+    assert mailbox.renew([(token, claim.lease_id)]) == [False]
 
 
 def test_a_stop_ends_a_message_that_is_not_begun_and_the_next_is_rung_for(mailbox, store, token):
@@ -357,14 +357,14 @@ def test_a_stop_of_another_message_than_the_oldest_changes_nothing(mailbox, stor
 def test_a_retry_drops_the_old_reply_and_the_new_one_has_another_id(mailbox, store, client, token):
     message_id = say(mailbox, token, "one")
     old = claimed(mailbox, token)
-    mailbox.append(token, old.holder, 1, 0, "Hi")
-    mailbox.commit(token, old.holder, old.reply, 1, 1)
+    mailbox.append(token, old.lease_id, 1, 0, "Hi")
+    mailbox.commit(token, old.lease_id, old.reply_id, 1, 1)
     for _ in range(2):
-        assert mailbox.retry(token, message_id) == Accepted(position=0, ring=True)
+        assert mailbox.retry(token, message_id) == Accepted(position=0, must_enqueue=True)
         assert texts(store, token) == ["Human: one"]
     assert client.ttl(token) == -1
-    assert claimed(mailbox, token).reply != old.reply
-    assert not mailbox.retry(token, message_id).ring  # running already
+    assert claimed(mailbox, token).reply_id != old.reply_id
+    assert not mailbox.retry(token, message_id).must_enqueue  # running already
 
 
 def test_a_retry_that_is_repeated_late_keeps_the_reply_that_it_led_to(
@@ -373,19 +373,19 @@ def test_a_retry_that_is_repeated_late_keeps_the_reply_that_it_led_to(
     message_id = say(mailbox, token, "one")
     for _ in range(2):
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 1, 0, claim.reply)
-        mailbox.commit(token, claim.holder, claim.reply, 1, 1)
+        mailbox.append(token, claim.lease_id, 1, 0, claim.reply_id)
+        mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 1)
         monkeypatch.setattr("chat.mailbox.new_id", lambda: "the same request")
         mailbox.retry(token, message_id)  # the second is the first, repeated by the client
         monkeypatch.undo()
-    assert texts(store, token) == ["Human: one", f"Bot: {claim.reply}"]
-    assert mailbox.retry(token, message_id).ring
+    assert texts(store, token) == ["Human: one", f"Bot: {claim.reply_id}"]
+    assert mailbox.retry(token, message_id).must_enqueue
 
 
 def test_only_the_last_message_can_be_retried(mailbox, token):
     first = say(mailbox, token, "one")
     claim = claimed(mailbox, token)
-    mailbox.commit(token, claim.holder, claim.reply, 1, 0)
+    mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 0)
     say(mailbox, token, "two")
     for message_id in (first, new_id()):
         with pytest.raises(UnknownMessage):
@@ -400,9 +400,9 @@ def test_an_erased_session_leaves_nothing_and_its_reply_is_dropped(mailbox, stor
     say(mailbox, token, "two")
     claim = claimed(mailbox, token)
     store.erase(token)
-    assert not mailbox.append(token, claim.holder, 1, 0, "Hi")
-    assert not mailbox.commit(token, claim.holder, claim.reply, 1, 0).ours
-    assert client.keys() == []
+    assert not mailbox.append(token, claim.lease_id, 1, 0, "Hi")
+    assert not mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 0).owned
+    assert client.keys() == [f"chat:erased:{token}"]  # for a minute: the request may be repeated
     with pytest.raises(SessionGone):
         store.erase(token)
 
@@ -413,19 +413,19 @@ def test_an_erased_session_leaves_nothing_and_its_reply_is_dropped(mailbox, stor
 def test_a_sweep_finds_the_sessions_of_dead_holders_and_only_once(mailbox, client, token):
     say(mailbox, token, "one")
     claimed(mailbox, token)
-    assert mailbox.sweep(0, 10) == []
-    client.delete("chat:sweep")
+    assert mailbox.recover(0, 10) == []
+    client.delete("chat:recovery")
     expire_lease(client, token)
-    assert mailbox.sweep(0, 10) == [token]
-    client.delete("chat:sweep")
-    assert mailbox.sweep(0, 10) == []
+    assert mailbox.recover(0, 10) == [token]
+    client.delete("chat:recovery")
+    assert mailbox.recover(0, 10) == []
 
 
 def test_one_sweep_serves_all_workers(mailbox, client, token):
     say(mailbox, token, "one")
-    client.zadd(WAITING, {token: 1})
+    client.zadd(QUEUED, {token: 1})
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: mailbox.sweep(0, 10), range(8)))
+        found = list(pool.map(lambda _: mailbox.recover(0, 10), range(8)))
     assert sorted(map(len, found)) == [0] * 7 + [1]
 
 
@@ -433,12 +433,12 @@ def test_a_sweep_rings_for_no_more_sessions_than_rings_are_missing(mailbox, stor
     for _ in range(5):
         token = store.create("Ada").token
         say(mailbox, token, "one")
-        client.zadd(WAITING, {token: 1})
-    assert mailbox.sweep(5, 10) == []
-    client.delete("chat:sweep")
-    assert len(mailbox.sweep(3, 10)) == 2
-    client.delete("chat:sweep")
-    assert len(mailbox.sweep(0, 1)) == 1
+        client.zadd(QUEUED, {token: 1})
+    assert mailbox.recover(5, 10) == []
+    client.delete("chat:recovery")
+    assert len(mailbox.recover(3, 10)) == 2
+    client.delete("chat:recovery")
+    assert len(mailbox.recover(0, 1)) == 1
 
 
 # unserved
@@ -454,11 +454,11 @@ def test_sessions_are_unserved_while_they_wait_or_their_holder_is_dead(
     assert mailbox.unserved(tokens) == [Unserved(token, first, store.history(token).rev)]
     claim = claimed(mailbox, token)
     assert mailbox.unserved(tokens) == []
-    mailbox.append(token, claim.holder, 1, 0, "Hi")
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
     expire_lease(client, token)
     assert mailbox.unserved(tokens) == [Unserved(token, first, store.history(token).rev)]
     claim = claimed(mailbox, token)
-    mailbox.commit(token, claim.holder, claim.reply, 1, 1)
+    mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 1)
     assert mailbox.unserved(tokens) == [Unserved(token, second, store.history(token).rev)]
     mailbox.stop(token, second)
     assert mailbox.unserved(tokens) == []
@@ -471,7 +471,7 @@ def test_sessions_with_an_unanswered_message_are_counted_begun_or_not(mailbox, s
     assert mailbox.sessions_unanswered() == 2
     claim = claimed(mailbox, token)
     assert mailbox.sessions_unanswered() == 2
-    mailbox.commit(token, claim.holder, claim.reply, 1, 0)
+    mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 0)
     assert mailbox.sessions_unanswered() == 1
 
 
@@ -482,9 +482,9 @@ def test_each_event_names_the_revision_before_it(mailbox, store, client, token):
     with told(client, token) as events:
         message_id = say(mailbox, token, "one")
         claim = claimed(mailbox, token)
-        mailbox.append(token, claim.holder, 1, 0, "Hi")
-        mailbox.restart(token, claim.holder, 1)
-        mailbox.commit(token, claim.holder, claim.reply, 2, 0)
+        mailbox.append(token, claim.lease_id, 1, 0, "Hi")
+        mailbox.restart(token, claim.lease_id, 1)
+        mailbox.commit(token, claim.lease_id, claim.reply_id, 2, 0)
         mailbox.retry(token, message_id)
         mailbox.stop(token, message_id)
     kinds = [event["type"] for event in events]
@@ -498,5 +498,5 @@ def test_nothing_is_left_in_line_when_all_is_answered(mailbox, client, token):
         say(mailbox, token, text)
     for _ in "ab":
         claim = claimed(mailbox, token)
-        mailbox.commit(token, claim.holder, claim.reply, 1, 0)
-    assert [client.zcard(key) for key in (WAITING, HELD, UNBEGUN)] == [0, 0, 0]
+        mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 0)
+    assert [client.zcard(key) for key in (QUEUED, LEASED, UNSTARTED)] == [0, 0, 0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import websocket
 
-from chat.mailbox import LEASE, MOST_CLAIMS
+from chat.mailbox import MAX_CLAIMS
+from chat.timing import LEASE_DURATION
 from tests import asks
 from tests.clients import Events, Plain, begin, history
 from tests.processes import wait_until
@@ -18,7 +19,7 @@ def opened(system: System) -> Events:
 
 def holder(system: System, token: str) -> str:
     """Return the id of the worker's claim that makes the reply."""
-    turn = system.client.execute_command("JSON.GET", token, "$.turn.holder")
+    turn = system.client.execute_command("JSON.GET", token, "$.generation.lease_id")
     return str(turn)
 
 
@@ -94,7 +95,9 @@ def test_a_worker_that_stood_still_does_not_write_when_it_goes_on(system):
         stopped = next(w for w in system.workers if hold.asked_by(w))
         stopped.freeze()
         try:
-            wait_until(lambda: holder(system, socket.token) not in (first, "[]"), 5 * LEASE)
+            wait_until(
+                lambda: holder(system, socket.token) not in (first, "[]"), 5 * LEASE_DURATION
+            )
             hold.release()
             done = socket.until_answered(message_id)
         finally:
@@ -128,7 +131,7 @@ def test_a_message_that_kills_every_worker_is_given_up_and_the_queue_moves(syste
     with asks.held(system, at=0) as hold:
         poison = socket.say(hold.ask)
         behind = socket.say("behind")
-        for _ in range(MOST_CLAIMS):
+        for _ in range(MAX_CLAIMS):
             hold.wait()
             worker = next(w for w in system.workers if hold.asked_by(w))
             hold.forget()

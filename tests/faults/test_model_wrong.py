@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.models.retry import MOST_TRIES
+from tasks.models.retry import MAX_TRIES
 from tests import asks
 from tests.clients import Events, begin, history
 from tests.system import System
@@ -24,8 +24,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     ("fault", "code", "requests"),
     [
         ("event:3", "model_refused", 1),
-        ("cut:3", "model_unavailable", MOST_TRIES),
-        ("error:3", "model_unavailable", MOST_TRIES),
+        ("cut:3", "model_unavailable", MAX_TRIES),
+        ("error:3", "model_unavailable", MAX_TRIES),
     ],
 )
 def test_it_is_asked_a_few_times_and_the_person_keeps_the_text_and_reads_why(

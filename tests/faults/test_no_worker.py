@@ -14,12 +14,12 @@ from celery import Celery
 from chat.mailbox import Mailbox
 from chat.worker_presence import BEAT_EVERY, beat, last_seen
 from tasks.heartbeat import TICK_EVERY
+from terminal.transcript import NOBODY
 from tests import asks
 from tests.clients import Events, Plain, begin
 from tests.processes import Worker, wait_until
+from tests.pty_terminal import person, piping
 from tests.system import System
-from tests.terminal import person, piping
-from web.terminal.transcript import NOBODY
 
 NOTICE = "no worker has been seen"
 

@@ -24,9 +24,9 @@ LASTS = 1.5
 # What they say that something does not work.
 LOOPS = [
     "the broker cannot be listened to",
-    "cannot look for sessions that wait",
+    "sessions cannot be recovered",
     "replies are interrupted",
-    "no rings, the sweeper makes up for them",
+    "tasks cannot be enqueued; recovery makes up for them",
     "no events reach the sockets",
     "sockets cannot be shown their sessions again",
 ]

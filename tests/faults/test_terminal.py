@@ -8,11 +8,11 @@ import time
 
 import pytest
 
+from terminal.liveness import PING_AFTER_DUE, PING_AFTER_IDLE, PONG_WITHIN, UNSEEN
 from tests import asks
 from tests.clients import begin, history
+from tests.pty_terminal import person, piping
 from tests.silent_proxy import SilentProxy
-from tests.terminal import person, piping
-from web.terminal.liveness import PING_AFTER_DUE, PING_AFTER_IDLE, PONG_WITHIN, UNSEEN
 
 LOST = "The connection is lost; trying again."
 BACK = "Connected again."

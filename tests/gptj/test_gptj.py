@@ -12,9 +12,9 @@ import pytest
 from local.gptj import TINY
 from tests.clients import Events, Plain, begin
 from tests.local.test_whole import Launcher
-from tests.models.test_shell import ask
 from tests.processes import ROOT, Process, free_port, wait_until
 from tests.system import System
+from tests.tasks.models.test_shell import ask
 
 PYTHON = ROOT / ".venv-gptj" / "bin" / "python"
 LONG = 400  # tokens

@@ -9,7 +9,7 @@ import pytest
 
 from tests import asks
 from tests.processes import ROOT
-from tests.terminal import Person
+from tests.pty_terminal import Person
 
 MAKE = ("make", "chat", f"VENV={sys.prefix}")
 

@@ -16,8 +16,8 @@ import requests
 from local import model
 from local.errors import CannotStart
 from local.port import free_port
-from tests.models.test_shell import ask as shell
 from tests.processes import ROOT, wait_until
+from tests.tasks.models.test_shell import ask as shell
 
 
 @pytest.fixture(scope="module")

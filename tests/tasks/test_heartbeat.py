@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from chat.connect import connect
+from chat.redis_client import connect
 from chat.worker_presence import BEAT_EVERY, KEY
 from tasks.heartbeat import TICK_EVERY, Heartbeat
 from tests.processes import free_port, wait_until

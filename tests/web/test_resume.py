@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chat.channel import channel
+from chat.ids import new_id
 from chat.mailbox import Mailbox
-from chat.schemas import new_id
-from chat.store import Store
+from chat.session_store import SessionStore
 from tests import asks
 from tests.clients import Events, begin, history
 from tests.processes import wait_until
-from web.connection import Connection
-from web.connections import Connections
-from web.refresher import Refresher
-from web.relay import Relay
+from web.subscribers.registry import SubscriberRegistry
+from web.subscribers.relay import Relay
+from web.subscribers.resync import Resync
+from web.subscribers.subscriber import Connection
 
 CUTS = 100
 
@@ -90,9 +90,9 @@ class Seen(Connection):
 
 
 def test_a_history_that_was_read_before_the_relay_was_back_is_read_again(client):
-    store, mailbox = Store(client, 0), Mailbox(client, 0)
-    connections = Connections()
-    refresher = Refresher(store, connections)
+    store, mailbox = SessionStore(client, 0), Mailbox(client, 0)
+    connections = SubscriberRegistry()
+    refresher = Resync(store, connections)
     relay = Relay(client, connections, refresher)
     token = store.create("Ada").token
     slow, next_one = (Seen(None, token, refresher.refresh) for _ in range(2))

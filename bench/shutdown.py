@@ -1,0 +1,67 @@
+"""How long processes take to go when asked to, with sockets open and replies running.
+
+    python -m bench.shutdown [SOCKETS [REPLIES]]
+
+A worker is asked first, then the web process that has all the sockets. Prints how long each took
+until it was gone (a dyno is killed after 30 s), whether every socket was closed with 1012, and
+whether every reply came whole, on the other worker and the other web process.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import websocket
+
+from tests import asks
+from tests.clients import Events, begin
+from tests.processes import Process
+from tests.system import System
+
+REPLY = asks.words(600, delay=0.05)  # streams for 30 s
+
+
+def main(sockets: int = 1000, replies: int = 20) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder, System(Path(folder)) as system:
+        everyone = [Events(system.web.ws, begin(system.web.url)) for _ in range(sockets)]
+        talking = everyone[:replies]
+        asked = [socket.say(REPLY) for socket in talking]
+        for socket in talking:
+            socket.until_type("delta")
+        print(f"{sockets} sockets, {replies} replies running")
+        print(f"a worker was gone after {_seconds_to_go(system.workers[0]):.1f} s")
+        print(f"a web process was gone after {_seconds_to_go(system.web):.1f} s")
+        codes = [_close_code(socket) for socket in everyone]
+        print(f"closed with 1012: {codes.count(1012)} of {sockets}")
+        whole = 0
+        for socket, message_id in zip(talking, asked, strict=True):
+            socket.reconnect(system.webs[1].ws)
+            reply = socket.reply_to(message_id)
+            if reply is None or reply["status"] == "streaming":
+                socket.until_answered(message_id)
+            reply = socket.reply_to(message_id)
+            whole += reply is not None and reply["msg"] == asks.said(REPLY)
+        print(f"replies that came whole: {whole} of {replies}")
+
+
+def _seconds_to_go(process: Process) -> float:
+    asked = time.monotonic()
+    process.signal(signal.SIGTERM)
+    process.wait()
+    return time.monotonic() - asked
+
+
+def _close_code(socket: Events) -> int | None:
+    with suppress(websocket.WebSocketException, OSError):
+        socket.until_type("nothing more")
+    return socket.closed_with
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,35 @@
+-- recover: find sessions that no worker will come for: the lease is over, or the task was lost.
+-- One worker at a time gets an answer. Each session returned counts as enqueued from now on.
+-- Returns their tokens.
+local LOCK, QUEUED, LEASED = KEYS[1], KEYS[2], KEYS[3]
+local lock_duration = ARGV[1] -- milliseconds until the next recovery
+local lost_after = tonumber(ARGV[2]) -- microseconds after which an enqueued task may be lost
+local tasks_queued = tonumber(ARGV[3]) -- tasks that Celery's queue still holds
+local max_tokens = tonumber(ARGV[4])
+
+if not redis.call('SET', LOCK, 1, 'NX', 'PX', lock_duration) then return {} end
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local function until_time(set, time, limit)
+  return redis.call('ZRANGEBYSCORE', set, '-inf', string.format('%.0f', time), 'LIMIT', 0, limit)
+end
+
+local tokens = until_time(LEASED, now, max_tokens)
+for _, token in ipairs(tokens) do
+  redis.call('ZREM', LEASED, token)
+end
+
+-- As many queued sessions as there are tasks are fine: their turn has not come yet.
+local lost = redis.call('ZCARD', QUEUED) - tasks_queued
+local limit = math.min(lost, max_tokens - #tokens)
+if limit > 0 then
+  for _, token in ipairs(until_time(QUEUED, now - lost_after, limit)) do
+    tokens[#tokens + 1] = token
+  end
+end
+
+for _, token in ipairs(tokens) do
+  redis.call('ZADD', QUEUED, string.format('%.0f', now), token)
+end
+return tokens

@@ -1,0 +1,78 @@
+"""The session as it stands in Redis and as HTTP shows it.
+
+The text of a stored message begins with a tag, ``Human: `` or ``Bot: ``; over HTTP too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+
+from chat.ids import is_id, is_token
+
+HUMAN, BOT = "Human: ", "Bot: "
+STATUSES = ("streaming", "done", "stopped", "failed")
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether ``text`` holds half of a surrogate pair, which cannot be encoded as UTF-8."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _check_id(value: str) -> None:
+    if not is_id(value):
+        raise ValidationError("must be a UUID in lower case with its dashes")
+
+
+def _check_text(value: str) -> None:
+    if has_surrogate(value):
+        raise ValidationError("holds half of a surrogate pair, which is no character")
+
+
+class Id(fields.String):
+    """A canonical lower-case UUID."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(validate=_check_id, **options)
+
+
+class NameSchema(Schema):
+    """Who starts a session."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    name = fields.String(required=True, validate=[validate.Length(1, 100), _check_text])
+
+    @pre_load
+    def trim(self, data: Any, **_: Any) -> Any:
+        name = data.get("name")
+        return {"name": name.strip() if isinstance(name, str) else name}
+
+
+class StoredMessageSchema(Schema):
+    """A message as it stands in the session document."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    id = Id(required=True)
+    msg = fields.String(required=True)
+    timestamp = fields.String(required=True)
+    reply_to = Id()
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    error = fields.String()
+    n = fields.Integer()
+
+
+class SessionSchema(Schema):
+    """A session, as HTTP shows it and as the document in Redis begins."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    token = fields.String(required=True, validate=is_token)
+    name = fields.String(required=True)
+    session_start = fields.String(required=True)
+    messages = fields.List(fields.Nested(StoredMessageSchema), required=True)

@@ -1,0 +1,31 @@
+// Proves that what is committed under web/static is the build of this source.
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+
+const committed = fileURLToPath(new URL("../web/static", import.meta.url));
+const fresh = mkdtempSync(join(tmpdir(), "page-"));
+
+try {
+  await build({ build: { outDir: fresh }, logLevel: "warn" });
+  const names = new Set([...readdirSync(committed), ...readdirSync(fresh)]);
+  const stale = [...names].filter((name) => read(committed, name) !== read(fresh, name));
+  if (stale.length) {
+    console.error(`web/static is not the build of this source: ${stale.sort().join(", ")}`);
+    console.error("Run `npm run build` and commit what it writes.");
+    process.exitCode = 1;
+  }
+} finally {
+  rmSync(fresh, { recursive: true });
+}
+
+/** Return a file's bytes as text, or null where there is none. */
+function read(folder, name) {
+  try {
+    return readFileSync(join(folder, name), "latin1");
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,57 @@
+"""How a process reaches Redis, or finds that it cannot."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from redis._parsers.base import BaseParser
+
+from chat.errors import Busy, Internal
+from chat.redis_client import connect, translated_errors
+
+
+def test_one_that_stands_still_is_asked_once(monkeypatch):
+    """Asked again and again, each time as long, it would keep a person in silence."""
+    monkeypatch.setattr("chat.redis_client.SOCKET_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = connect(f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(Busy), translated_errors():
+            client.ping()
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+def test_a_script_that_redis_has_just_forgotten_may_pass(client):
+    with pytest.raises(Busy), translated_errors():
+        client.evalsha("0" * 40, 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "NOPERM User default has no permissions to run the 'evalsha' command",
+        "NOREPLICAS Not enough good replicas to write.",
+        "UNBLOCKED force unblock from blocking operation, instance state changed",
+        "MASTERDOWN Link with MASTER is down",
+        "ERR unknown command 'JSON.GET', with args beginning with: ",
+        "WHATEVER a future Redis may say",
+    ],
+)
+def test_whatever_redis_answers_of_itself_may_pass(answer):
+    with pytest.raises(Busy, match=answer.split()[0]), translated_errors():
+        raise BaseParser.parse_error(answer)
+
+
+def test_what_it_answers_of_one_key_or_of_our_script_stays(client):
+    client.set("a string", "x")
+    for command in (
+        lambda: client.lpush("a string", "x"),
+        lambda: client.execute_command("JSON.GET", "a string"),
+        lambda: client.eval("return redis.call('JSON.GET', KEYS[1])", 1, "a string"),
+        lambda: client.eval("return nil + 1", 0),
+    ):
+        with pytest.raises(Internal), translated_errors():
+            command()

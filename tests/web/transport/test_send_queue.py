@@ -1,0 +1,28 @@
+"""What waits for a client is bounded, in bytes and in frames."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from web.transport.send_queue import MAX_QUEUED, MOST_FRAMES, SendQueue
+
+
+@pytest.mark.parametrize(
+    ("size", "most"), [(2, MOST_FRAMES), (18, MOST_FRAMES), (1024, MAX_QUEUED / 1024)]
+)
+def test_frames_that_nobody_reads_are_bounded_however_small_they_are(size, most):
+    near, far = socket.socketpair()
+    outbox = SendQueue(near, send_within=60, close_within=1)
+    taken = 0
+    while outbox.put(b"x" * size):
+        taken += 1
+        assert taken < 1_000_000
+    far.setblocking(False)
+    in_the_kernel = len(far.recv(16 * MAX_QUEUED)) / size
+    assert taken - in_the_kernel <= most + 2  # one is in hand, one in part in the kernel
+    outbox.end()
+    outbox.join()
+    far.close()
+    near.close()

@@ -1,0 +1,70 @@
+"""The sessions over HTTP: begin one, read it, erase it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from marshmallow import ValidationError
+
+from chat.errors import SessionGone
+from chat.session_schema import NameSchema, SessionSchema
+from chat.session_store import SessionStore
+
+_SESSION = SessionSchema()
+_NAME = NameSchema()
+
+
+def given_token() -> str:
+    """Return the token that the request names, in its query or as a bearer; '' if none."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return request.args.get("token") or (bearer.strip() if scheme.lower() == "bearer" else "")
+
+
+def sessions(store: SessionStore) -> Blueprint:
+    """Return the routes under which clients begin, read and erase their sessions."""
+    routes = Blueprint("sessions", __name__)
+
+    @routes.get("/test")
+    def test() -> Response:
+        return jsonify(msg="API is Online")
+
+    @routes.post("/token")
+    def begin() -> Response:
+        name = _NAME.load(_given("name"))["name"]
+        return jsonify(_SESSION.dump(store.create(name)))
+
+    @routes.route("/refresh_token", methods=["GET", "POST"])
+    def refresh() -> Response:
+        return jsonify(_SESSION.dump(store.history(given_token())))
+
+    @routes.delete("/token")
+    def erase() -> tuple[str, int]:
+        store.erase(given_token())
+        return "", 204
+
+    @routes.errorhandler(ValidationError)
+    def bad_name(_: ValidationError) -> tuple[Response, int]:
+        return jsonify(detail={"loc": "name", "msg": "Enter a valid name"}), 400
+
+    @routes.errorhandler(SessionGone)
+    def gone(_: SessionGone) -> tuple[Response, int]:
+        return jsonify(detail="Session expired or does not exist"), 400
+
+    return routes
+
+
+def _given(field: str) -> dict[str, Any]:
+    """Return a field of the query, of a form or of a JSON body, the first that has it."""
+    for source in (request.args, request.form, _json()):
+        if isinstance(source, dict) and field in source:
+            return {field: source[field]}
+    return {}
+
+
+def _json() -> Any:
+    """Return the JSON body, or None if it is none."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:  # nested beyond all measure
+        return None
