@@ -23,7 +23,7 @@ keepalive = 75
 control_socket_disable = True  # the processes are watched, and told, by signals
 
 # A dyno is killed 30 s after its SIGTERM, so that the sockets must be closed well before.
-graceful_timeout = GRACEFUL_TIMEOUT
+graceful_timeout = int(GRACEFUL_TIMEOUT)
 
 
 _LONGEST = 500  # characters of what a client sent, in one line of the log

@@ -33,4 +33,4 @@ def test_a_web_process_ends_in_order_before_it_is_killed():
 
 
 def test_gunicorn_uses_the_graceful_timeout():
-    assert "graceful_timeout = GRACEFUL_TIMEOUT" in (ROOT / "gunicorn.conf.py").read_text()
+    assert "graceful_timeout = int(GRACEFUL_TIMEOUT)" in (ROOT / "gunicorn.conf.py").read_text()

@@ -20,8 +20,8 @@ MIXED = [
     "endless headers",
 ]
 SECONDS = 3.0
-# `python -m bench.request_floods` has the figures of an idle machine: 0.1 s. Without bounds it was 13 s or
-# more.
+# `python -m bench.request_floods` has the figures of an idle machine: 0.1 s. Without bounds it was
+# 13 s or more.
 AT_MOST = 3.0  # seconds
 
 
