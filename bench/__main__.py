@@ -1,0 +1,35 @@
+"""All measurements, one after the other, then the tables and the plots: `make bench`.
+
+python -m bench [--quick]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.result import QUICK, RESULTS
+from bench.systems import PYTHON
+
+ROOT = Path(__file__).parent.parent
+BENCHES = ("latency", "streams", "websockets", "growth")
+
+
+def main() -> None:
+    """Measure all; the exit code is that of the first that failed, after all have run."""
+    quick = sys.argv[1:] == ["--quick"]
+    codes = []
+    for name in BENCHES:
+        print(f"\n{name}\n", flush=True)
+        command = [sys.executable, "-m", f"bench.{name}", *sys.argv[1:]]
+        codes.append(subprocess.run(command, cwd=ROOT).returncode)
+    folder = QUICK if quick else RESULTS
+    subprocess.run([PYTHON, "-m", "bench.plot", str(folder)], cwd=ROOT, check=True)
+    if not quick:
+        subprocess.run([sys.executable, "-m", "bench.report"], cwd=ROOT, check=True)
+    sys.exit(next((code for code in codes if code), 0))
+
+
+if __name__ == "__main__":
+    main()
