@@ -13,6 +13,7 @@ import matplotlib as mpl
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogFormatter
 
 from bench.report import TITLES
 from bench.result import RESULTS, Result, saved
@@ -69,6 +70,8 @@ def draw(result: Result, path: Path) -> None:
             top, bottom = max(top, *medians), min(bottom, *medians)
         if bottom > 0 and top / bottom > LOGARITHMIC:
             axis.set_yscale("log")
+            axis.yaxis.set_major_formatter(LogFormatter())
+            axis.yaxis.set_minor_formatter(LogFormatter())
         else:
             axis.set_ylim(bottom=0)
         axis.set_title(TITLES[name], fontsize=10)

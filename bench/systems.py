@@ -104,9 +104,9 @@ def checked(figures: dict[str, float]) -> dict[str, float]:
     """Return the figures.
 
     Raises:
-        BrokenRun: A reply did not come whole.
+        BrokenRun: A reply did not come whole, or none was asked for.
     """
-    if figures.get("asked", 0) != figures.get("whole", 0):
+    if "asked" in figures and not 0 < figures["asked"] == figures["whole"]:
         raise BrokenRun(f"{figures['whole']:.0f} of {figures['asked']:.0f} replies came whole")
     return figures
 

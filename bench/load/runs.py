@@ -63,7 +63,8 @@ class Load:
         return replies
 
     async def streams(self, clients: int, words: int, rate: float) -> dict[str, float]:
-        """Have so many held sockets ask at the same moment for a reply that streams."""
+        """Have held sockets, opened if need be, ask at the same moment for a reply that streams."""
+        await self.hold(clients)
         everyone = self._held[:clients]
         replies = await asyncio.gather(*(one.ask(words, rate) for one in everyone))
         return {**stream_figures(replies), **_counts(replies)}
@@ -71,6 +72,7 @@ class Load:
     async def hold(self, clients: int) -> dict[str, float]:
         """Open sockets until ``clients`` are open, and keep them."""
         have = len(self._held)
+        clients = max(clients, have)
         begun = await tokens(self._port, self._dialect, clients - have)
         began = time.monotonic()
         self._held += await self._open(clients - have, begun, have)

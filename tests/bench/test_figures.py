@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bench.figures import median_ratio, percentile, shown
+from bench.flame_graph import summary
 from bench.goals import Goal
 from bench.load.conversation import Reply
 from bench.load.runs import pace, stream_figures
@@ -89,6 +90,8 @@ def test_generated_text_goes_between_its_markers_and_nowhere_else():
 def test_a_run_in_which_a_reply_is_missing_has_no_figures():
     with pytest.raises(BrokenRun, match="4 of 5"):
         checked({"asked": 5, "whole": 4, "p50_ms": 1})
+    with pytest.raises(BrokenRun):
+        checked({"asked": 0, "whole": 0})
     assert checked({"asked": 5, "whole": 5})["whole"] == 5
 
 
@@ -113,3 +116,15 @@ def test_streams_are_judged_by_first_token_gaps_and_the_slowest():
     assert figures["gap_p99_ms"] == pytest.approx(2000)
     assert figures["pace_p1_per_s"] == pytest.approx(0.5)
     assert figures["frames"] == 13
+
+
+def test_a_profile_counts_a_function_once_in_a_stack_and_alone_where_it_is_innermost():
+    stacks = (
+        'process 7:"python -m x";main (a.py:1);work (b.py:2);work (b.py:9) 3\nmain (a.py:5) 1\n'
+    )
+    lines = summary(stacks).splitlines()
+    assert lines[1:] == [
+        "100.0 %  25.0 %  main (a.py)",
+        " 75.0 %  75.0 %  work (b.py)",
+        "4 samples",
+    ]
