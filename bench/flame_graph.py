@@ -18,6 +18,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+from bench.result import end_in_order
 from bench.systems import PYTHON, Ours, running
 
 RATE = 20  # tokens a second and stream
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--gil", action="store_true")
     parser.add_argument("--svg", type=Path)
     args = parser.parse_args()
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="bench") as name:
         folder = Path(name)
         out = args.svg or folder / "stacks"

@@ -48,7 +48,7 @@ GOALS = (
     Goal("latency", 1, "p50_ms", 1.8, 1.3, CELERY),
     Goal("websockets", 10_000, "kb_per_socket", 25, None),
     Goal("websockets", 15_000, "kb_per_socket", None, 20),
-    Goal("growth", "20,000 messages", "over_10_messages", 1.1, 1.0),
+    Goal("growth", "20,000 messages", "over_10_messages", 1.1, 1.05),
 )
 # What the project's README shows, one figure each.
 HEADLINES = (

@@ -87,7 +87,7 @@ def goals(results: list[Result]) -> str:
         result = by_name.get(goal.bench)
         value = goal.value(result) if result else None
         bounds = [part for bound in (goal.now, goal.later) for part in _bound(goal, value, bound)]
-        axis = "" if isinstance(goal.load, str) else f" {result.axis if result else ''}"
+        axis = _axis(result, goal.load) if result else ""
         name = f"{_load(goal.load)}{axis}: {TITLES[goal.figure]}"
         name += f", ours over {goal.over}" if goal.over else ""
         lines.append(_line([name, NONE if value is None else shown(value), *bounds]))
@@ -113,7 +113,7 @@ def headlines(results: list[Result]) -> str:
         ours = result.median(OURS, load, figure)
         if ours is None:
             continue
-        axis = "" if isinstance(load, str) else f" {result.axis}"
+        axis = _axis(result, load)
         theirs = result.median(peer, load, figure)
         beside = f"{peer}: {shown(theirs)}" if theirs is not None else NONE
         ratio = shown(result.ratio(load, figure, peer)) if theirs is not None else NONE
@@ -148,6 +148,13 @@ def insert(text: str, generated: str) -> str:
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _axis(result: Result, load: int | str) -> str:
+    """Return what a load is a number of; one that is a text says so itself."""
+    if isinstance(load, str):
+        return ""
+    return f" {result.axis.removesuffix('s') if load == 1 else result.axis}"
 
 
 def _load(load: int | str) -> str:

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -113,6 +114,18 @@ def _machine() -> dict[str, Any]:
     }
 
 
+def end_in_order() -> None:
+    """Have SIGINT and SIGTERM end what was started, and further ones not disturb that."""
+
+    def end(number: int, _: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, end)
+
+
 def command(measure: Callable[[Path, bool], Result], doc: str | None) -> None:
     """Be the command line of a measurement: measure, save, print the table."""
     from bench.report import tables  # it reads results
@@ -122,6 +135,7 @@ def command(measure: Callable[[Path, bool], Result], doc: str | None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="less of all, to see that it works")
     args = parser.parse_args()
+    end_in_order()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         result = measure(Path(folder), args.quick)

@@ -203,7 +203,11 @@ class Ours(Contestant):
             WORKER_CONCURRENCY=str(self._concurrency),
             **UNLIMITED,
         )
-        self._system.__enter__()
+        try:
+            self._system.__enter__()
+        except BaseException:
+            self._system.__exit__()
+            raise
         self.redis, self.port = self._system.redis, self._system.web.port
         self.processes = {"web": self._system.web, "worker": self._system.workers[0]}
         try:

@@ -19,6 +19,8 @@ from typing import Any
 
 from bench.load.runs import Load
 
+WITHIN = 600.0  # seconds; no job takes that long unless something is broken
+
 
 async def work(port: int, dialect: str) -> None:
     """Do what the input says."""
@@ -27,7 +29,7 @@ async def work(port: int, dialect: str) -> None:
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job: dict[str, Any] = json.loads(line)
         began, used = time.monotonic(), _cpu()
-        figures = await getattr(load, job.pop("run"))(**job)
+        figures = await asyncio.wait_for(getattr(load, job.pop("run"))(**job), WITHIN)
         figures["client_cpu"] = (_cpu() - used) / (time.monotonic() - began)
         print(json.dumps(figures), flush=True)
 
