@@ -6,6 +6,7 @@ PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 CLIENT := client
 GPTJ := .venv-gptj
+BENCH := .venv-bench
 
 .PHONY: run test chaos lint clean chromium nginx client-test gptj test-gptj
 
@@ -18,6 +19,12 @@ test: lint chromium nginx client-test
 # Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
 chaos: $(VENV)/test
 	$(PYTHON) -m tests.chaos --seconds $(or $(LENGTH),60) --seed $(or $(SEED),0)
+
+# Measures this system beside its peers; bench/README.md says what. Some 25 minutes; QUICK=1: some
+# four, with figures that mean little.
+.PHONY: bench
+bench: $(BENCH)/installed $(VENV)/test
+	$(PYTHON) -m bench $(if $(QUICK),--quick)
 
 # Serves GPT-J, which `make run` can then talk to; with TINY=1 a tiny one, which talks gibberish.
 gptj: $(GPTJ)/installed
@@ -34,7 +41,7 @@ lint: $(VENV)/test
 
 # The chats in .data stay.
 clean:
-	rm -rf $(VENV) $(GPTJ) $(CLIENT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GPTJ) $(BENCH) $(CLIENT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The browser tests drive the system's own.
 chromium:
@@ -68,6 +75,12 @@ $(GPTJ)/installed: requirements.txt requirements-gptj.txt
 	@echo "Installing what serves GPT-J (once, over 1 GB; several on a machine with a GPU) ..."
 	@test -d $(GPTJ) || sh local/venv.sh $(GPTJ)
 	$(GPTJ)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-gptj.txt
+	@touch $@
+
+$(BENCH)/installed: requirements-bench.txt
+	@echo "Installing what the peers in bench/peers are made of (once, some 300 MB) ..."
+	@test -d $(BENCH) || sh local/venv.sh $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 $(PYTHON):

@@ -1,0 +1,50 @@
+"""All measurements, one after the other, then the tables and the plots: `make bench`.
+
+python -m bench [--quick]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.result import QUICK, RESULTS
+from bench.systems import PYTHON
+
+ROOT = Path(__file__).parent.parent
+BENCHES = ("latency", "streams", "websockets", "growth")
+WITHIN = 900.0  # seconds for one of them, three times what an idle machine needs
+CLEANED_UP_WITHIN = 60.0  # seconds
+
+
+def main() -> None:
+    """Measure all; the exit code is that of the first that failed, after all have run."""
+    quick = sys.argv[1:] == ["--quick"]
+    codes = []
+    for name in BENCHES:
+        print(f"\n{name}\n", flush=True)
+        command = [sys.executable, "-m", f"bench.{name}", *sys.argv[1:]]
+        codes.append(_run(command))
+    folder = QUICK if quick else RESULTS
+    subprocess.run([PYTHON, "-m", "bench.plot", str(folder)], cwd=ROOT, check=True)
+    if not quick:
+        subprocess.run([sys.executable, "-m", "bench.report"], cwd=ROOT, check=True)
+    sys.exit(next((code for code in codes if code), 0))
+
+
+def _run(command: list[str]) -> int:
+    """Run a measurement; return its exit code. It ends what it has started in any case."""
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        return process.wait(WITHIN)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        return process.wait(CLEANED_UP_WITHIN)
+    except KeyboardInterrupt:  # it has had it, too
+        process.wait(CLEANED_UP_WITHIN)
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""How soon a whole reply comes, and how many a second, with a model that answers at once.
+
+    python -m bench.latency [--quick]
+
+1, 50 and 500 clients ask again as soon as they are answered.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from bench.result import Result, command
+from bench.systems import (
+    CeleryTask,
+    Contestant,
+    FlaskSocketIO,
+    Ours,
+    TaskiqList,
+    TaskiqStream,
+    Tutorial,
+    in_turn,
+    running,
+)
+
+SYSTEMS: list[type[Contestant]] = [
+    Ours,
+    TaskiqList,
+    TaskiqStream,
+    FlaskSocketIO,
+    Tutorial,
+    CeleryTask,
+]
+
+
+def measure(folder: Path, quick: bool) -> Result:
+    """Return p50, p99 and replies a second of every system."""
+    clients, rounds, seconds = ((1, 50), 1, 1.0) if quick else ((1, 50, 500), 3, 3.0)
+    result = Result("latency", "clients", quick)
+    with running(SYSTEMS, folder) as systems:
+        for count in clients:
+            talk = partial(_talk, clients=count, seconds=seconds)
+            result.add(count, in_turn(systems, rounds, talk))
+    return result
+
+
+def _talk(system: Contestant, *, clients: int, seconds: float) -> dict[str, float]:
+    return system.run("latency", clients=clients, seconds=seconds)
+
+
+if __name__ == "__main__":
+    command(measure, __doc__)

@@ -1,0 +1,130 @@
+"""What is computed of measurements."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bench.figures import median_ratio, percentile, shown
+from bench.flame_graph import summary
+from bench.goals import Goal
+from bench.load.conversation import Reply
+from bench.load.runs import pace, stream_figures
+from bench.report import BEGIN, END, goals, insert, table
+from bench.result import OURS, Result
+from bench.systems import BrokenRun, Usage, checked
+
+
+@pytest.fixture
+def result() -> Result:
+    result = Result("streams", "streams", quick=False)
+    # The machine is three times as slow in the last round, for both.
+    rounds = ((10.0, 20.0), (10.0, 20.0), (30.0, 60.0))
+    result.add(150, {OURS: [{"gap_p99_ms": ours} for ours, _ in rounds]})
+    result.add(150, {"peer": [{"gap_p99_ms": peer} for _, peer in rounds]})
+    return result
+
+
+@pytest.mark.parametrize(("percent", "value"), [(0, 1), (1, 2), (50, 51), (99, 100), (100, 100)])
+def test_a_percentile_is_one_of_the_values(percent, value):
+    assert percentile(range(1, 101), percent) == value
+
+
+def test_a_percentile_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 50)
+
+
+def test_ratios_are_made_round_by_round_so_that_a_slow_machine_does_not_count():
+    assert median_ratio([1.0, 2.0, 9.0], [2.0, 4.0, 3.0]) == 0.5
+    assert median_ratio([1.0], [0.0]) is None
+
+
+def test_figures_have_three_digits():
+    assert [shown(value) for value in (0.12345, 12.345, 1234.5)] == ["0.123", "12.3", "1,230"]
+
+
+def test_a_table_has_medians_and_behind_a_peers_ours_over_it(result):
+    assert table(result, ["gap_p99_ms"]).splitlines()[2:] == [
+        "| ours | 150 | 10 |",
+        "| peer | 150 | 20 (0.5) |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "met"),
+    [
+        (Goal("streams", 150, "gap_p99_ms", 9, None), 10, False),
+        (Goal("streams", 150, "gap_p99_ms", 9, None, at_least=True), 10, True),
+        (Goal("streams", 150, "gap_p99_ms", 0.5, None, "peer"), 0.5, True),
+        (Goal("streams", 150, "gap_p99_ms", 0.5, None, "nobody"), None, None),
+        (Goal("streams", 151, "gap_p99_ms", 0.5, None), None, None),
+    ],
+)
+def test_a_goal_bounds_a_figure_or_its_ratio_to_a_peer(result, goal, value, met):
+    assert goal.value(result) == value
+    if value is not None:
+        assert goal.met(value, goal.now) is met
+
+
+def test_a_goal_that_was_not_measured_is_not_called_met():
+    assert " yes " not in goals([])
+    assert " no " not in goals([])
+
+
+def test_what_is_saved_is_what_is_loaded(result, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.result.RESULTS", tmp_path)
+    loaded = Result.load(result.save())
+    assert loaded.rows == result.rows
+    assert loaded.machine == result.machine
+
+
+def test_generated_text_goes_between_its_markers_and_nowhere_else():
+    text = f"before {BEGIN} old {END} after"
+    assert insert(text, "new") == f"before {BEGIN}\n\nnew\n\n{END} after"
+    assert insert(insert(text, "newer"), "new") == insert(text, "new")
+    assert insert("no markers", "new") == "no markers"
+
+
+def test_a_run_in_which_a_reply_is_missing_has_no_figures():
+    with pytest.raises(BrokenRun, match="4 of 5"):
+        checked({"asked": 5, "whole": 4, "p50_ms": 1})
+    with pytest.raises(BrokenRun):
+        checked({"asked": 0, "whole": 0})
+    assert checked({"asked": 5, "whole": 5})["whole"] == 5
+
+
+def test_usage_is_what_was_used_in_between():
+    used = Usage({"web": 5.0}, 100, 70).since(Usage({"web": 4.0}, 90, 30))
+    assert (used.cpu, used.commands, used.delta_us) == ({"web": 1.0}, 10, 40)
+
+
+def test_the_pace_counts_words_not_frames_and_not_those_that_came_first():
+    assert pace([(0.0, "w0 w1"), (0.5, " w2"), (1.0, " w3 w4")]) == 3.0
+
+
+def test_streams_are_judged_by_first_token_gaps_and_the_slowest():
+    async def replies() -> list[Reply]:
+        done = asyncio.get_running_loop().create_future
+        even = [(0.1 * n, f" w{n}") for n in range(11)]
+        held_up = [(0.4, " w0"), (2.4, " w1")]
+        return [Reply(11, -0.1, done(), even), Reply(2, 0.1, done(), held_up)]
+
+    figures = stream_figures(asyncio.run(replies()))
+    assert figures["first_p99_ms"] == pytest.approx(300)
+    assert figures["gap_p99_ms"] == pytest.approx(2000)
+    assert figures["pace_p1_per_s"] == pytest.approx(0.5)
+    assert figures["frames"] == 13
+
+
+def test_a_profile_counts_a_function_once_in_a_stack_and_alone_where_it_is_innermost():
+    stacks = (
+        'process 7:"python -m x";main (a.py:1);work (b.py:2);work (b.py:9) 3\nmain (a.py:5) 1\n'
+    )
+    lines = summary(stacks).splitlines()
+    assert lines[1:] == [
+        "100.0 %  25.0 %  main (a.py)",
+        " 75.0 %  75.0 %  work (b.py)",
+        "4 samples",
+    ]
