@@ -18,9 +18,9 @@ from contextlib import suppress
 # So much may wait behind the frame that is being written. A frame that nothing waits before may
 # be larger: a history is long, and a client that has just come waits for nothing else.
 MOST_WAITING = 1024 * 1024  # bytes
-# What a frame that waits costs beside its bytes: else a flood of pings, whose answers have two
-# bytes, would fill many times that memory.
-_COST = 64  # bytes
+# A frame costs some 50 bytes beside its own, and the answer to a ping has two: without this a flood
+# of pings would fill many times that memory. Frames with any text in them reach the other bound.
+MOST_FRAMES = 20_000
 
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, 0 s
 
@@ -56,7 +56,9 @@ class Outbox:
         with self._lock:
             if self._finished:
                 return True
-            if self._waiting and self._size + len(frame) + _COST > MOST_WAITING:
+            if self._waiting and (
+                self._size + len(frame) > MOST_WAITING or len(self._waiting) >= MOST_FRAMES
+            ):
                 return False
             self._write(frame)
             return True
@@ -94,7 +96,7 @@ class Outbox:
     def _write(self, frame: bytes) -> None:
         if self._waiting is not None:
             self._waiting.append(frame)
-            self._size += len(frame) + _COST
+            self._size += len(frame)
             return
         rest = frame[self._hand_over(frame) :]
         if rest:
@@ -166,6 +168,6 @@ class Outbox:
             self._rest()
             return b""
         frame = self._waiting.popleft()
-        self._size -= len(frame) + _COST
+        self._size -= len(frame)
         self._begin()
         return frame

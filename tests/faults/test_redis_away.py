@@ -57,7 +57,6 @@ def test_a_ping_is_answered_at_once_while_a_message_waits_for_redis(system):
     try:
         message_id = socket.say("hello")
         socket.send(type="nonsense")
-        socket.send(type="stop")
         socket.send(type="ping")
         assert socket.frame() == {"type": "pong"}
         assert socket.until_type("error")["id"] == message_id  # and then what came first
@@ -66,8 +65,9 @@ def test_a_ping_is_answered_at_once_while_a_message_waits_for_redis(system):
         for one in (redis, *redis.children(recursive=True)):
             one.resume()
     socket.say("hello", message_id)
-    socket.until_type("ack")
-    assert socket.until_answered(message_id)["msg"] == "echo: hello"
+    while (reply := socket.reply_to(message_id) or {}).get("status") != "done":
+        socket.frame()  # Redis may have done, late, what nobody waited for any more
+    assert reply["msg"] == "echo: hello"
 
 
 def test_replies_made_while_a_relay_was_cut_off_are_sent_once(system):

@@ -210,6 +210,8 @@ def test_a_stop_of_a_message_that_waits_behind_another_does_nothing(system, sock
         hold.wait()
         socket.send(type="stop", id=second)
         socket.send(type="stop", id=str(uuid.uuid4()))
+        socket.send(type="nonsense")
+        socket.until(lambda frame: frame.get("code") == "invalid")  # the stops are done
         hold.release()
         assert socket.until_answered(first)["status"] == "done"
         assert socket.until_answered(second)["status"] == "done"
