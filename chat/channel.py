@@ -8,15 +8,15 @@ bear the session's revision and the one before it.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 from redis.connection import Connection
-
-from chat.connect import UNREACHABLE
 
 # A link that is silently dead is found by a ping of our own, in this many seconds at most twice.
 PING_AFTER = 5.0
@@ -47,17 +47,24 @@ class Subscribed:
     token: str
 
 
+class MalformedEvent(Exception):
+    """A payload on a session's channel that is no event."""
+
+
 def publish(client: redis.Redis, token: str, event: dict[str, Any]) -> None:
     """Tell a session's sockets what is not part of its history; the steps publish the rest."""
     client.publish(channel(token), json.dumps(event))
 
 
 def _parse(token: str, payload: str) -> Event:
-    data = json.loads(payload)
-    rev, prev = data.pop("rev", None), data.pop("prev", None)
-    return Event(
-        token, data.pop("type"), data, int(rev) if rev else None, int(prev) if prev else None
-    )
+    try:
+        data = json.loads(payload)
+        rev, prev = data.pop("rev", None), data.pop("prev", None)
+        return Event(
+            token, data.pop("type"), data, int(rev) if rev else None, int(prev) if prev else None
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MalformedEvent(type(error).__name__) from None
 
 
 class Listener:
@@ -94,25 +101,31 @@ class Listener:
         self._send("UNSUBSCRIBE", tokens)
 
     def _send(self, command: str, tokens: Iterable[str] = ()) -> None:
-        """Send a command, or nothing while there is no connection: the reader makes one."""
+        """Send a command, or nothing while there is no connection: the reader makes one.
+
+        redis-py's own `send_command` would connect again by itself, and close the connection under
+        the reader where it fails (8.1).
+        """
         names = [channel(token) for token in tokens]
         with self._sending:
-            if not self._up:
+            sock: socket.socket | None = self._connection._sock
+            if not self._up or sock is None:
                 return
             try:
-                self._connection.send_command(command, *names, check_health=False)
-            except UNREACHABLE:
+                sock.sendall(b"".join(self._connection.pack_command(command, *names)))
+            except OSError:
                 # Half a command may be on its way, so this connection is of no more use. The
                 # reader notices its end.
                 self._up = False
-                self._connection.disconnect()
+                with suppress(OSError):  # it has ended already
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def read(self) -> Event | Subscribed | None:
         """Wait for the next event, `PING_AFTER` seconds at most; None is nothing of interest.
 
         Raises:
             redis.ConnectionError: The connection is gone; `connect` makes another.
-            ValueError, KeyError: A payload that is no event; the next call reads on.
+            MalformedEvent: A payload that is no event; the next call reads on.
         """
         if not self._connection.can_read(timeout=PING_AFTER):
             if self._pinged or not self._up:

@@ -8,7 +8,7 @@ import time
 
 import redis
 
-from chat.channel import Event, Listener, Subscribed
+from chat.channel import Event, Listener, MalformedEvent, Subscribed
 from chat.connect import UNREACHABLE
 from chat.loop import start_loop
 from chat.outage import Outage
@@ -77,8 +77,8 @@ class Relay:
     def _read(self) -> None:
         try:
             told = self._listener.read()
-        except (ValueError, KeyError, TypeError):
-            log.exception("an event could not be read")
+        except MalformedEvent as error:
+            log.error("an event could not be read: %s", error)
             return
         match told:
             case Event():
