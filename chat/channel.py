@@ -8,15 +8,15 @@ the revision before it. ``wait`` changes nothing and has neither.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 from redis.connection import Connection
-
-from chat.redis_client import UNREACHABLE
 
 # The listener pings after so many seconds of silence. A connection that is dead without a sign is
 # noticed after twice this time.
@@ -48,17 +48,24 @@ class Subscribed:
     token: str
 
 
+class MalformedEvent(Exception):
+    """A payload on a session's channel that is not an event."""
+
+
 def publish(client: redis.Redis, token: str, event: dict[str, Any]) -> None:
     """Publish an event that does not change the session. The steps publish all others."""
     client.publish(channel(token), json.dumps(event))
 
 
 def _parse(token: str, payload: str) -> Event:
-    data = json.loads(payload)
-    rev, prev = data.pop("rev", None), data.pop("prev", None)
-    return Event(
-        token, data.pop("type"), data, int(rev) if rev else None, int(prev) if prev else None
-    )
+    try:
+        data = json.loads(payload)
+        rev, prev = data.pop("rev", None), data.pop("prev", None)
+        return Event(
+            token, data.pop("type"), data, int(rev) if rev else None, int(prev) if prev else None
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MalformedEvent(type(error).__name__) from None
 
 
 class Listener:
@@ -95,25 +102,31 @@ class Listener:
         self._send("UNSUBSCRIBE", tokens)
 
     def _send(self, command: str, tokens: Iterable[str] = ()) -> None:
-        """Send a command. Without a connection do nothing: the reader connects and subscribes."""
+        """Send a command. Without a connection do nothing: the reader connects and subscribes.
+
+        redis-py's own `send_command` reconnects by itself, and when it fails closes the connection
+        while the reader uses it (8.1).
+        """
         names = [channel(token) for token in tokens]
         with self._send_lock:
-            if not self._connected:
+            sock: socket.socket | None = self._connection._sock
+            if not self._connected or sock is None:
                 return
             try:
-                self._connection.send_command(command, *names, check_health=False)
-            except UNREACHABLE:
+                sock.sendall(b"".join(self._connection.pack_command(command, *names)))
+            except OSError:
                 # Half a command may have been sent, so the connection cannot be used any more. The
                 # reader notices that it is closed.
                 self._connected = False
-                self._connection.disconnect()
+                with suppress(OSError):  # it is closed already
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def read(self) -> Event | Subscribed | None:
         """Wait for the next event, for `PING_INTERVAL` at most. Returns None for anything else.
 
         Raises:
             redis.ConnectionError: The connection is lost. Call `connect`.
-            ValueError, KeyError: A payload is not an event. The next call reads on.
+            MalformedEvent: A payload is not an event. The next call reads on.
         """
         if not self._connection.can_read(timeout=PING_INTERVAL):
             if self._ping_sent or not self._connected:

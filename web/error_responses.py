@@ -9,8 +9,11 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
 from chat.errors import Busy
+from web.log_throttle import Throttle
 
 log = logging.getLogger(__name__)
+_busy_log = log.getChild("busy")
+_busy_log.addFilter(Throttle())  # an outage refuses every request
 
 
 def answer_in_json(app: Flask) -> None:
@@ -27,7 +30,7 @@ def answer_in_json(app: Flask) -> None:
 
     @app.errorhandler(Busy)
     def busy(error: Busy) -> tuple[Response, int, dict[str, str]]:
-        log.warning("%s", error)
+        _busy_log.warning("%s", error)
         wait = {"Retry-After": str(math.ceil(error.retry_after or 1))}
         return jsonify(detail="The chat is out of reach right now. Try again."), 503, wait
 

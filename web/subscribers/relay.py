@@ -9,7 +9,7 @@ import time
 import redis
 
 from chat.background import start_background_thread
-from chat.channel import Event, Listener, Subscribed
+from chat.channel import Event, Listener, MalformedEvent, Subscribed
 from chat.outage import Outage
 from chat.redis_client import UNREACHABLE
 from web.subscribers.registry import SubscriberRegistry
@@ -79,8 +79,8 @@ class Relay:
     def _read(self) -> None:
         try:
             told = self._listener.read()
-        except (ValueError, KeyError, TypeError):
-            log.exception("an event could not be read")
+        except MalformedEvent as error:
+            log.error("an event could not be read: %s", error)
             return
         match told:
             case Event():
