@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tasks.models", description=__doc__)
     parser.add_argument("prompt", help="a person's message")
     prompt = parser.parse_args().prompt
-    logging.disable()  # all that the log lines say is printed here
+    logging.disable()  # the same is printed here
     settings = load_settings_or_exit()
     try:
         _ask(settings, prompt)
@@ -42,7 +42,7 @@ def _ask(settings: Settings, prompt: str) -> None:
                 print(f"(not ready, again in {retry_after:.0f} s)", file=sys.stderr)
             case Restart():
                 print(flush=True)
-                print("(broke off, and begins anew)", file=sys.stderr)
+                print("(the stream broke; the reply starts over)", file=sys.stderr)
             case _:
                 print(item, end="", flush=True)
     print()

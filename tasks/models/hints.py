@@ -17,7 +17,7 @@ _MODEL_LIST_TIMEOUT = 5  # seconds
 
 
 def hint(settings: Settings, error: ModelError) -> str:
-    """Return a sentence that says what to change, empty if ``error`` alone says enough.
+    """Return a sentence that says what to change, empty if ``error`` explains itself.
 
     May ask the server which models it has.
     """

@@ -14,8 +14,8 @@ from tasks.models.http import Response
 from tasks.models.reply_text import STOP_SEQUENCE
 from tasks.prompt import PromptMessage, completion_prompt
 
-# `transformers serve` 5.24 sends an error message with these words when the prompt, alone or together
-# with the reply, is longer than the context. The error has no code for it.
+# Words in the error message of `transformers serve` 5.24 for a prompt that, alone or together with
+# the reply, is longer than the context. The error has no code.
 _CONTEXT_EXCEEDED = ("out of bounds", "out of range")
 
 

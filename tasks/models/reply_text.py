@@ -11,9 +11,9 @@ _FIRST_HIGH_SURROGATE, _LAST_HIGH_SURROGATE = "\ud800", "\udbff"
 class ReplyText:
     """A reply's text: it ends before the stop sequence and has no white space at either end.
 
-    All strings that `add` and `finish` return, joined, are the text. Pending is what may turn out
-    not to belong to it: the beginning of a stop sequence, white space until other text follows, and
-    the first half of a surrogate pair until the second half arrives.
+    The strings that `add` and `finish` return, joined, are the text. Some text is pending until it
+    is certain that it belongs to the reply: a possible beginning of the stop sequence, white space
+    until other text follows, and the first half of a surrogate pair.
     """
 
     def __init__(self, text: str = "") -> None:

@@ -49,7 +49,7 @@ def test_notices_and_restarts_go_to_the_standard_error(standin):
     prompt = f"[[words=4 fault=cut:3 times=1 name={uuid.uuid4()}]] hi"
     code, output, error = ask(prompt, MODEL_URL=url)
     assert (code, output.splitlines()[-1]) == (0, reply_to(prompt))
-    assert error == "(broke off, and begins anew)\n"
+    assert error == "(the stream broke; the reply starts over)\n"
 
 
 def test_a_missing_url():
