@@ -1,12 +1,12 @@
-"""How fast and how many streams of tokens the adapters of `tasks.models` hand on, without the rest.
+"""How many token streams the adapters of `tasks.models` can read, and with which delay.
 
     python -m bench.models
 
-A server in a process of its own writes tokens, 20 a second in each stream, and into each the moment
-of its writing. The streams are read as a worker reads them, in a thread each: one, and then ever
-more, until the adapters fall behind, that is, until one token in a hundred is handed on later than
-50 ms. What it takes to do nothing but read the sockets stands beside it: the ratio is what to look
-at. It takes some two minutes.
+A server in a process of its own writes 20 tokens a second into each stream. Each token is the time
+at which it was written. The streams are read as a worker reads them, each in a thread. The number
+of streams grows until the adapters are too slow: until one token in a hundred arrives more than
+50 ms late. The same is measured with bare sockets, without the adapters. The ratio of the two is
+the figure that matters. A run takes about two minutes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chat.settings import load_settings
-from tasks.models import Call, Cancelled, Restart, Wait, model_for
-from tasks.prompt import Line
+from tasks.models import Call, Cancelled, Restart, RetryNotice, model_for
+from tasks.prompt import PromptMessage
 
 ROOT = Path(__file__).parent.parent
-A_SECOND = 20  # tokens of a stream
-LATE = 0.05  # seconds
-STEPS = (1, 100, 200, 250, 300, 400)  # streams; with more the server is what is late
-LENGTH = 1.5  # seconds of a measurement, after all streams have begun
+TOKENS_PER_SECOND = 20  # in each stream
+MAX_DELAY = 0.05  # seconds
+STREAMS = (1, 100, 200, 250, 300, 400)  # with more, the server is too slow itself
+DURATION = 1.5  # seconds of a measurement, after all streams have begun
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
@@ -53,9 +53,9 @@ NAMES = {
 
 
 class Figure(NamedTuple):
-    """What a number of streams came to."""
+    """The delay of tokens, from writing to reading, and the processor time for some streams."""
 
-    late: float  # seconds from a token's writing to its handing on that one in a hundred exceeds
+    p99: float  # seconds; one token in a hundred is later
     median: float  # seconds
     cpu: float  # the share of one core
 
@@ -73,13 +73,13 @@ async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     path = (await reader.readline()).split()[1].decode()
     event = EVENTS[path]
     writer.write(HEAD)
-    turn = time.monotonic()
+    write_at = time.monotonic()
     try:
         while not writer.is_closing():
             data = f"data: {json.dumps(event(f' {time.monotonic_ns()}'))}\n\n".encode()
             writer.write(b"%x\r\n%s\r\n" % (len(data), data))
-            turn += 1 / A_SECOND
-            await asyncio.sleep(turn - time.monotonic())
+            write_at += 1 / TOKENS_PER_SECOND
+            await asyncio.sleep(write_at - time.monotonic())
     except OSError:
         pass
     finally:
@@ -90,12 +90,13 @@ async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 class Readers:
-    """So many streams, each read in a thread, and how late each of their tokens came."""
+    """Reads ``count`` streams, each in a thread, and notes when each token arrives."""
 
     def __init__(self, port: int, path: str, count: int) -> None:
         self._port, self._path = port, path
-        self.began = threading.Semaphore(0)  # once for each stream
-        self.tokens: list[list[tuple[int, int]]] = [[] for _ in range(count)]  # written, came
+        self.began = threading.Semaphore(0)  # released once for each stream
+        # When each token was written and when it arrived, in nanoseconds.
+        self.tokens: list[list[tuple[int, int]]] = [[] for _ in range(count)]
         self._calls = [Call(time.monotonic() + 600) for _ in range(count)]
         read = self._bare if path == "socket" else self._read
         self._threads = [
@@ -124,13 +125,13 @@ class Readers:
     def _read(self, call: Call) -> Iterator[str]:
         url = f"http://127.0.0.1:{self._port}{self._path}"
         model = model_for(load_settings({"MODEL_URL": url}))
-        for piece in model.answer([Line("human", "hello")], "", call):
-            assert not isinstance(piece, Wait | Restart)
-            yield piece
+        for item in model.answer([PromptMessage("human", "hello")], "", call):
+            assert not isinstance(item, RetryNotice | Restart)
+            yield item
 
     def _bare(self, call: Call) -> Iterator[str]:
         with socket.create_connection(("127.0.0.1", self._port)) as client:
-            call.hold(client)
+            call.shut_down_on_cancel(client)
             client.sendall(b"POST /v1/completions HTTP/1.1\r\n\r\n")
             while data := client.recv(65536):
                 if b'text": "' in data:
@@ -142,23 +143,23 @@ def _measure(port: int, path: str, count: int) -> Figure:
     try:
         for _ in range(count):
             assert readers.began.acquire(timeout=60)
-        time.sleep(0.5)  # what their beginnings held up
-        begun, cpu = time.monotonic_ns(), time.process_time()
-        time.sleep(LENGTH)
-        ended, cpu = time.monotonic_ns(), time.process_time() - cpu
+        time.sleep(0.5)  # until the tokens that were delayed at the beginning have arrived
+        begin, cpu = time.monotonic_ns(), time.process_time()
+        time.sleep(DURATION)
+        end, cpu = time.monotonic_ns(), time.process_time() - cpu
     finally:
         readers.close()
-    came = sorted(
-        (there - written) / 1e9
+    delays = sorted(
+        (arrived - written) / 1e9
         for tokens in readers.tokens
-        for written, there in tokens
-        if begun <= there < ended
+        for written, arrived in tokens
+        if begin <= arrived < end
     )
-    wall = (ended - begun) / 1e9
-    # Those that are overdue count with what they have waited so far.
-    overdue = max(0, int(count * (A_SECOND * wall - 1)) - len(came))
-    came += [wall] * overdue
-    return Figure(came[int(len(came) * 0.99)], statistics.median(came), cpu / wall)
+    wall = (end - begin) / 1e9
+    # A token that has not arrived counts as late by the whole measurement.
+    overdue = max(0, int(count * (TOKENS_PER_SECOND * wall - 1)) - len(delays))
+    delays += [wall] * overdue
+    return Figure(delays[int(len(delays) * 0.99)], statistics.median(delays), cpu / wall)
 
 
 def main() -> None:
@@ -169,21 +170,21 @@ def main() -> None:
     try:
         assert server.stdout
         port = int(server.stdout.readline())
-        bare: dict[int, Figure] = {}
+        bare: dict[int, Figure] = {}  # by number of streams
         for path, name in NAMES.items():
-            for count in STEPS:
+            for count in STREAMS:
                 figure = _measure(port, path, count)
-                if figure.late > LATE:  # it may have been another program's turn
+                if figure.p99 > MAX_DELAY:  # another program may have used the processor
                     figure = min(figure, _measure(port, path, count))
                 base = bare.setdefault(count, figure)
                 print(
                     f"{name}, {count} streams: {figure.median * 1000:.2f} ms"
                     f" ({figure.median / base.median:.1f} of the bare),"
-                    f" one in a hundred over {figure.late * 1000:.1f} ms,"
+                    f" one in a hundred over {figure.p99 * 1000:.1f} ms,"
                     f" {figure.cpu:.0%} of a core ({figure.cpu / base.cpu:.1f} of the bare)",
                     flush=True,
                 )
-                if figure.late > LATE and path != "socket" and count > 1:
+                if figure.p99 > MAX_DELAY and path != "socket" and count > 1:
                     break
     finally:
         server.terminate()

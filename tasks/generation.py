@@ -12,8 +12,8 @@ from chat.errors import Busy, ModelError
 from chat.mailbox import Claim, Committed, Mailbox
 from chat.message_log import log_step
 from chat.timing import FLUSH_INTERVAL, REDIS_PATIENCE
-from tasks.models import Call, Cancelled, Model, Restart, Wait
-from tasks.prompt import window
+from tasks.models import Call, Cancelled, Model, Restart, RetryNotice
+from tasks.prompt import prompt_messages
 
 log = logging.getLogger(__name__)
 
@@ -119,15 +119,15 @@ class Generation:
         self._call.cancel()
 
     def _generate(self, model: Model, history_window: int) -> None:
-        lines = window(self.claim.messages, history_window)
-        for piece in model.answer(lines, self.claim.text, self._call):
-            match piece:
-                case Wait(code=code, retry_after=retry_after):
+        messages = prompt_messages(self.claim.messages, history_window)
+        for item in model.answer(messages, self.claim.text, self._call):
+            match item:
+                case RetryNotice(code=code, retry_after=retry_after):
                     self._publish_wait(code, retry_after)
                 case Restart():
                     self._restart()
                 case _:
-                    self._add(piece)
+                    self._add(item)
 
     def _add(self, text: str) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""What the model is asked: the conversation's window, as a prompt or as roles."""
+"""The part of a conversation that is sent to the model, as one prompt or as chat messages."""
 
 from __future__ import annotations
 
@@ -8,81 +8,93 @@ from typing import Any, Literal, NamedTuple
 
 from chat.session_schema import BOT, HUMAN
 
-# English has about four bytes a token, most other languages fewer; a prompt that is a little too
-# short is better than one that is refused.
+# English has about four bytes in a token, most other languages fewer. The estimate errs towards a
+# prompt that is too short, since a server refuses one that is too long.
 BYTES_PER_TOKEN = 3
-# What the tags and the spaces of a line may add, in bytes.
-_LINE_OVERHEAD = 8
+# The most bytes that a message's tag and the spaces around it take.
+_TAG_BYTES = 8
 
-# A person who writes these into a message would otherwise speak for the other side.
-_SPEAKER = re.compile(r"\b(Human|Bot):")
+# Tags inside a message's text. The model would take the words behind them for the other side's.
+_TAG_IN_TEXT = re.compile(r"\b(Human|Bot):")
 
 
-class Line(NamedTuple):
-    """What one side said, without its tag."""
+class PromptMessage(NamedTuple):
+    """A message for the model, without its tag."""
 
     source: Literal["human", "bot"]
     text: str
 
 
-def window(messages: Sequence[dict[str, Any]], size: int) -> list[Line]:
-    """Return the last ``size`` of stored messages, which end with the one to answer.
+def prompt_messages(
+    claimed_messages: Sequence[dict[str, Any]], history_window: int
+) -> list[PromptMessage]:
+    """Return the last ``history_window`` messages of a claim.
 
-    A reply that has no text is left out together with its message.
+    ``claimed_messages`` are as stored and end with the message to answer. A message whose reply has
+    no text is left out together with that reply, so a claim needs more messages than the result.
     """
-    lines: list[Line] = []
-    for message in messages:
-        if "reply_to" not in message:
-            lines.append(Line("human", message["msg"].removeprefix(HUMAN)))
-        elif text := message["msg"].removeprefix(BOT):
-            lines.append(Line("bot", text))
-        elif lines:
-            lines.pop()
-    return lines[-size:]
+    messages: list[PromptMessage] = []
+    for stored in claimed_messages:
+        if "reply_to" not in stored:
+            messages.append(PromptMessage("human", stored["msg"].removeprefix(HUMAN)))
+        elif text := stored["msg"].removeprefix(BOT):
+            messages.append(PromptMessage("bot", text))
+        elif messages:
+            messages.pop()
+    return messages[-history_window:]
 
 
-def fit(lines: Sequence[Line], tokens: int) -> list[Line]:
-    """Return the latest lines that have room in ``tokens``.
+def trim_messages(messages: Sequence[PromptMessage], max_tokens: int) -> list[PromptMessage]:
+    """Return the latest messages that fit into ``max_tokens``.
 
-    The oldest give way first; where the last one alone is too long, it loses its beginning.
+    The oldest messages are dropped first. If the last message alone is too long, its beginning is
+    cut off.
     """
-    room = max(tokens, 1) * BYTES_PER_TOKEN
-    kept: list[Line] = []
-    for line in reversed(lines):
-        cost = len(line.text.encode()) + _LINE_OVERHEAD
-        if cost > room:
-            if not kept:
-                end = line.text.encode()[-max(room - _LINE_OVERHEAD, 1) :]
-                kept.append(Line(line.source, end.decode(errors="ignore")))
+    bytes_left = max(max_tokens, 1) * BYTES_PER_TOKEN
+    fitting: list[PromptMessage] = []
+    for message in reversed(messages):
+        cost = len(message.text.encode()) + _TAG_BYTES
+        if cost > bytes_left:
+            if not fitting:
+                end = message.text.encode()[-max(bytes_left - _TAG_BYTES, 1) :]
+                fitting.append(PromptMessage(message.source, end.decode(errors="ignore")))
             break
-        room -= cost
-        kept.append(line)
-    return kept[::-1]
+        bytes_left -= cost
+        fitting.append(message)
+    return fitting[::-1]
 
 
-def size(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """Return about how many tokens a text has."""
     return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
-def completion(lines: Sequence[Line], said: str = "", system: str | None = None) -> str:
-    """Return the prompt for a model that completes text, after ``said`` of its reply."""
-    parts = [system] if system else []
-    for source, text in lines:
-        parts.append((HUMAN if source == "human" else BOT) + _SPEAKER.sub(r"\1 :", text))
-    parts.append(BOT + said if said else BOT.rstrip())
+def completion_prompt(
+    messages: Sequence[PromptMessage], partial_text: str = "", system_prompt: str | None = None
+) -> str:
+    """Return the prompt for a model that completes text.
+
+    The prompt ends with ``partial_text``, the text of the reply so far.
+    """
+    parts = [system_prompt] if system_prompt else []
+    for source, text in messages:
+        parts.append((HUMAN if source == "human" else BOT) + _TAG_IN_TEXT.sub(r"\1 :", text))
+    parts.append(BOT + partial_text if partial_text else BOT.rstrip())
     return " ".join(parts)
 
 
-def roles(lines: Sequence[Line], said: str = "", system: str | None = None) -> list[dict[str, str]]:
-    """Return the messages for a chat model, after ``said`` of its reply.
+def chat_messages(
+    messages: Sequence[PromptMessage], partial_text: str = "", system_prompt: str | None = None
+) -> list[dict[str, str]]:
+    """Return the messages for a chat model, each with its role.
 
-    They begin with a person's: strict templates refuse another beginning.
+    After the system prompt comes a user's message, since strict chat templates refuse any other
+    beginning. ``partial_text``, the text of the reply so far, is the last message.
     """
-    first = next((n for n, line in enumerate(lines) if line.source == "human"), len(lines))
-    messages = [{"role": "system", "content": system}] if system else []
-    for source, text in lines[first:]:
-        messages.append({"role": "user" if source == "human" else "assistant", "content": text})
-    if said:
-        messages.append({"role": "assistant", "content": said})
-    return messages
+    first_human = next((n for n, m in enumerate(messages) if m.source == "human"), len(messages))
+    chat = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    for source, text in messages[first_human:]:
+        chat.append({"role": "user" if source == "human" else "assistant", "content": text})
+    if partial_text:
+        chat.append({"role": "assistant", "content": partial_text})
+    return chat

@@ -1,23 +1,25 @@
-"""A stand-in for a model's server: three protocols, and whatever fault it is told to show.
+"""A stand-in for a model's server. It speaks three protocols and shows faults on request.
 
 `python -m tests.standin --port N`. `POST /` speaks the Hugging Face text-generation protocol,
-`/v1/completions` and `/v1/chat/completions` OpenAI's; each streams or not, as asked.
+`/v1/completions` and `/v1/chat/completions` OpenAI's. Each streams if the request says so.
 
-It answers ``echo: `` and the last human message. A directive in that message, ``[[key=value …]]``,
-says more; it is left out of the echo:
+The reply is ``echo: `` and the last human message. A directive in that message,
+``[[key=value …]]``, changes the reply and is left out of the echo:
 
-- ``repeat=N:TEXT``: behind the echo a line of N times the text, which is percent-encoded.
-- ``words=N``: N numbered words behind the echo. ``delay=S``: S seconds before each token.
-- ``hold=NAME:K``: stand still before token K of the whole reply, or at its ``end``, until
-  `POST /release/NAME`; `GET /holding/NAME` and `/closed/NAME` wait until it does so, and until the
-  client has closed its connection.
-- ``status=N``, with ``retry_after=S``, ``estimated=S``, ``error=TEXT``.
-- ``fault=``: ``cut:K``, ``error:K`` and ``event:K`` (no event of the protocol; each before token
-  K), ``garbage``, ``bare``, ``list``,
-  ``silence``, ``empty``, ``stop`` (the stop string in two tokens, and more), ``surrogates``.
-- ``times=N`` and ``name=NAME``: only the first N requests under that name show status or fault.
+- ``repeat=N:TEXT``: the echo is followed by a line of N times the text, which is percent-encoded.
+- ``words=N``: the echo is followed by N numbered words. ``delay=S``: S seconds before each token.
+- ``hold=NAME:K``: hold the reply before its token K, or at its ``end``, until `POST /release/NAME`.
+  `GET /holding/NAME` returns when the reply is held, `GET /closed/NAME` when the client has closed
+  the held connection. After `POST /forget/NAME`, `/holding/NAME` waits for the next held reply.
+- ``status=N``: an error with this status, and with ``retry_after=S``, ``estimated=S``,
+  ``error=TEXT`` if given.
+- ``fault=``: ``cut:K`` (the connection ends), ``error:K`` (an error event) and ``event:K`` (an
+  event of no protocol), each before token K; ``garbage`` (a web page), ``bare`` and ``list`` (a
+  body instead of a stream), ``silence``, ``empty``, ``stop`` (the stop sequence in two tokens, and
+  more text), ``surrogates``.
+- ``times=N`` and ``name=NAME``: only the first N requests with that name get the status or fault.
 
-A prompt that goes on from a beginning of the reply is answered with its rest, to the letter.
+A prompt that ends with the beginning of the reply is answered with exactly the rest of it.
 """
 
 from __future__ import annotations
@@ -36,22 +38,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
-PATIENCE = 60.0  # seconds that a control request waits, and a hold lasts, at most
+PATIENCE = 60.0  # seconds: the longest hold, and the longest wait of a control request
 _DIRECTIVE = re.compile(r"\[\[(.*?)\]\]\s*")
 
 
 class Hold:
-    """A place where a reply stands still."""
+    """The state of the replies with the same ``hold=NAME``."""
 
     def __init__(self) -> None:
         self.holding = threading.Event()
         self.closed = threading.Event()
         self.released = threading.Event()
-        self.port = 0  # the client's, of the request that holds
+        self.port = 0  # the client's port of the connection that is held
 
 
 class Standin(ThreadingHTTPServer):
-    """The server, and what it remembers."""
+    """The server, its holds, and the requests that it got."""
 
     daemon_threads = True
     request_queue_size = 1024
@@ -60,12 +62,12 @@ class Standin(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.holds: dict[str, Hold] = defaultdict(Hold)
         self.requests: list[dict[str, Any]] = []
-        self.shown: Counter[str] = Counter()
+        self.counted: Counter[str] = Counter()  # requests by ``name=``
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that close: they are told to."""
+        """Log nothing about clients that close their connection, since tests make them do so."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -73,11 +75,11 @@ class Standin(ThreadingHTTPServer):
 def reply_to(message: str) -> str:
     """Return the whole reply to a human message."""
     directives = _directives(message)
-    rest = _DIRECTIVE.sub("", message).strip()
+    echo = _DIRECTIVE.sub("", message).strip()
     words = "".join(f" w{number}" for number in range(int(directives.get("words", 0))))
     times, _, text = directives.get("repeat", "0:").partition(":")
     line = unquote(text) * int(times)
-    return f"echo: {rest}{words}" + (f"\n{line}" if line else "")
+    return f"echo: {echo}{words}" + (f"\n{line}" if line else "")
 
 
 def _directives(message: str) -> dict[str, str]:
@@ -100,30 +102,30 @@ class _Handler(BaseHTTPRequestHandler):
     # control
 
     def do_GET(self) -> None:
-        what, _, name = self.path.strip("/").partition("/")
+        command, _, name = self.path.strip("/").partition("/")
         if self.path == "/v1/models":
             self._json(200, {"object": "list", "data": [{"id": "standin", "owned_by": "tests"}]})
-        elif what == "requests":
+        elif command == "requests":
             self._json(200, self.server.requests)
-        elif what in ("holding", "closed"):
+        elif command in ("holding", "closed"):
             hold = self.server.holds[name]
-            event = hold.holding if what == "holding" else hold.closed
+            event = hold.holding if command == "holding" else hold.closed
             self._json(200 if event.wait(PATIENCE) else 408, {"port": hold.port})
         else:
             self._json(404, {"error": "no such page"})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        what, _, name = self.path.strip("/").partition("/")
-        if what == "release":
+        command, _, name = self.path.strip("/").partition("/")
+        if command == "release":
             self.server.holds[name].released.set()
             return self._json(200, {})
-        if what == "forget":
+        if command == "forget":
             self.server.holds[name].holding.clear()
             return self._json(200, {})
-        asked = json.loads(body)
+        request = json.loads(body)
         self.server.requests.append(
-            {"path": self.path, "body": asked, "authorization": self.headers.get("Authorization")}
+            {"path": self.path, "body": request, "authorization": self.headers.get("Authorization")}
         )
         if self.path == "/":
             protocol: _Protocol = _HuggingFace()
@@ -134,36 +136,36 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             return self._json(404, {"error": "no such page"})
         try:
-            self._answer(protocol, asked)
+            self._answer(protocol, request)
         except OSError:
             self.close_connection = True
         return None
 
     # answers
 
-    def _answer(self, protocol: _Protocol, asked: dict[str, Any]) -> None:
-        message, said = protocol.message(asked)
+    def _answer(self, protocol: _Protocol, request: dict[str, Any]) -> None:
+        message, partial_text = protocol.message(request)
         directives = _directives(message)
-        if self._is_over(directives):
+        if self._times_are_over(directives):
             directives = {k: v for k, v in directives.items() if k not in ("status", "fault")}
         if "status" in directives:
-            return self._refuse(directives)
+            return self._error_status(directives)
         fault, _, at = directives.get("fault", "").partition(":")
         if fault == "silence":
-            return self._stand_still(Hold(), "silence")
+            return self._hold(Hold())
         if fault == "garbage":
             return self._body(200, b"<html>It works!</html>", "text/html")
         whole = reply_to(message)
-        tokens = self._pieces(fault, whole, said)
-        if fault in ("bare", "list") or not asked.get("stream"):
+        tokens = self._tokens_to_send(fault, whole, partial_text)
+        if fault in ("bare", "list") or not request.get("stream"):
             return self._json(200, protocol.whole("".join(tokens), fault))
         delay = float(directives.get("delay", 0))
         name, _, place = directives.get("hold", "").partition(":")
-        first = len(_tokens(whole)) - len(tokens) if said else 0
+        first = len(_tokens(whole)) - len(tokens) if partial_text else 0
         self._begin_stream()
         for number, token in enumerate(tokens, first):
             if name and place == str(number):
-                self._hold(name)
+                self._hold(self.server.holds[name])
             if at == str(number) and fault == "cut":
                 self.close_connection = True
                 return None
@@ -176,43 +178,42 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(delay)
             self._event(protocol.event(token))
         if name and (place == "end" or int(place) >= first + len(tokens)):
-            self._hold(name)
+            self._hold(self.server.holds[name])
         for event in protocol.last(whole):
             self._event(event)
         return self._end_stream()
 
-    def _is_over(self, directives: dict[str, str]) -> bool:
+    def _times_are_over(self, directives: dict[str, str]) -> bool:
         if "times" not in directives:
             return False
         with self.server.lock:
-            self.server.shown[directives["name"]] += 1
-            return self.server.shown[directives["name"]] > int(directives["times"])
+            self.server.counted[directives["name"]] += 1
+            return self.server.counted[directives["name"]] > int(directives["times"])
 
-    def _pieces(self, fault: str, whole: str, said: str) -> list[str]:
+    def _tokens_to_send(self, fault: str, whole: str, partial_text: str) -> list[str]:
         if fault == "empty":
             return [" ", "\n"]
         if fault == "surrogates":
             return [" ok ", "\ud83d", "\ude00", " alone \ud83d", " end"]
-        rest = whole[len(said) :] if whole.startswith(said) else f" {whole}"
-        tokens = _tokens(rest if said else f" {whole}")
+        rest = whole[len(partial_text) :] if whole.startswith(partial_text) else f" {whole}"
+        tokens = _tokens(rest if partial_text else f" {whole}")
         return [*tokens, " \nHu", "man: and", " more"] if fault == "stop" else tokens
 
-    def _refuse(self, directives: dict[str, str]) -> None:
+    def _error_status(self, directives: dict[str, str]) -> None:
         body: dict[str, Any] = {"error": directives.get("error", "refused").replace("_", " ")}
         if "estimated" in directives:
             body["estimated_time"] = float(directives["estimated"])
-        wait = directives.get("retry_after")
-        self._json(int(directives["status"]), body, {"Retry-After": wait} if wait else {})
+        retry_after = directives.get("retry_after")
+        headers = {"Retry-After": retry_after} if retry_after else {}
+        self._json(int(directives["status"]), body, headers)
 
-    def _hold(self, name: str) -> None:
-        self._stand_still(self.server.holds[name], name)
-
-    def _stand_still(self, hold: Hold, _: str) -> None:
+    def _hold(self, hold: Hold) -> None:
+        """Wait until the hold is released. Raises BrokenPipeError if the client closes first."""
         hold.port = self.client_address[1]
         hold.holding.set()
         deadline = time.monotonic() + PATIENCE
         while not hold.released.wait(0.02) and time.monotonic() < deadline:
-            readable, _w, _x = select.select([self.connection], [], [], 0)
+            readable, _, _ = select.select([self.connection], [], [], 0)
             if readable and self._is_closed():
                 hold.closed.set()
                 raise BrokenPipeError
@@ -220,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_closed(self) -> bool:
         try:
             return not self.connection.recv(1, socket.MSG_PEEK)
-        except ConnectionResetError:  # it had not read all
+        except ConnectionResetError:  # it closed before it had read everything
             return True
 
     # HTTP
@@ -255,16 +256,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Protocol:
-    """What the three have in common: the last human message is in a prompt, or among roles."""
+    """The base of the three protocols."""
 
-    def message(self, asked: dict[str, Any]) -> tuple[str, str]:
-        """Return the last human message, and what was said of its reply."""
-        prompt = self.prompt(asked)
+    def message(self, request: dict[str, Any]) -> tuple[str, str]:
+        """Return the last human message, and the text of its reply so far."""
+        prompt = self.prompt(request)
         last = prompt.rpartition("Human: ")[2]
-        message, _, said = last.partition(" Bot:")
-        return message, said.strip()
+        message, _, partial_text = last.partition(" Bot:")
+        return message, partial_text.strip()
 
-    def prompt(self, asked: dict[str, Any]) -> str:
+    def prompt(self, request: dict[str, Any]) -> str:
         raise NotImplementedError
 
     def event(self, token: str) -> Any:
@@ -284,13 +285,13 @@ class _HuggingFace(_Protocol):
     def __init__(self) -> None:
         self._index = 0
 
-    def prompt(self, asked: dict[str, Any]) -> str:
-        return str(asked["inputs"])
+    def prompt(self, request: dict[str, Any]) -> str:
+        return str(request["inputs"])
 
     def event(self, token: str) -> Any:
         self._index += 1
-        shown = {"id": self._index, "text": token, "logprob": -0.5, "special": False}
-        return {"index": self._index, "token": shown, "generated_text": None, "details": None}
+        fields = {"id": self._index, "text": token, "logprob": -0.5, "special": False}
+        return {"index": self._index, "token": fields, "generated_text": None, "details": None}
 
     def last(self, whole: str) -> Iterator[Any]:
         self._index += 1
@@ -308,8 +309,8 @@ class _HuggingFace(_Protocol):
 
 
 class _Completions(_Protocol):
-    def prompt(self, asked: dict[str, Any]) -> str:
-        return str(asked["prompt"])
+    def prompt(self, request: dict[str, Any]) -> str:
+        return str(request["prompt"])
 
     def event(self, token: str) -> Any:
         return {"choices": [{"index": 0, "text": token, "finish_reason": None}]}
@@ -323,9 +324,9 @@ class _Completions(_Protocol):
 
 
 class _Chat(_Protocol):
-    def message(self, asked: dict[str, Any]) -> tuple[str, str]:
-        """Like most chat servers it does not go on from a reply's beginning."""
-        return [m["content"] for m in asked["messages"] if m["role"] == "user"][-1], ""
+    def message(self, request: dict[str, Any]) -> tuple[str, str]:
+        """Like most chat servers, this one cannot continue a partial reply."""
+        return [m["content"] for m in request["messages"] if m["role"] == "user"][-1], ""
 
     def event(self, token: str) -> Any:
         return {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}

@@ -1,4 +1,4 @@
-"""Any model behind one URL, whose path picks the protocol."""
+"""The model: any server behind ``MODEL_URL``. The URL's path selects the protocol."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tasks.models.hugging_face import HuggingFace
 from tasks.models.model import Model, Restart
 from tasks.models.openai_chat import OpenAIChat
 from tasks.models.openai_completions import OpenAICompletions
-from tasks.models.retry import Wait
+from tasks.models.retry import RetryNotice
 
-__all__ = ["Call", "Cancelled", "Model", "Restart", "Wait", "model_for"]
+__all__ = ["Call", "Cancelled", "Model", "Restart", "RetryNotice", "model_for"]
 
 
 def model_for(settings: Settings) -> Model:
-    """Return the model at ``MODEL_URL``; it is not asked yet.
+    """Return the model at ``MODEL_URL``. No request is sent yet.
 
     Raises:
-        SettingsError: There is no ``MODEL_URL``.
+        SettingsError: ``MODEL_URL`` is not set.
     """
     if not settings.model_url:
         raise SettingsError(

@@ -9,26 +9,26 @@ import time
 
 from chat.errors import ModelError
 from chat.settings import Settings, SettingsError, load_settings_or_exit
-from tasks.models import Call, Restart, Wait, model_for
-from tasks.models.advice import advice
-from tasks.models.http import place
-from tasks.prompt import Line
+from tasks.models import Call, Restart, RetryNotice, model_for
+from tasks.models.hints import hint
+from tasks.models.http import loggable_url
+from tasks.prompt import PromptMessage
 
 
 def main() -> None:
-    """Ask, and print the answer as it comes; end with the cause and the cure if there is none."""
+    """Print the model's reply as it arrives, or exit with the cause of a failure and a hint."""
     parser = argparse.ArgumentParser(prog="python -m tasks.models", description=__doc__)
-    parser.add_argument("prompt", help="what a person says")
+    parser.add_argument("prompt", help="a person's message")
     prompt = parser.parse_args().prompt
-    logging.disable()  # its lines are for those who cannot see what is printed here
+    logging.disable()  # the same is printed here
     settings = load_settings_or_exit()
     try:
         _ask(settings, prompt)
     except SettingsError as error:
         sys.exit(str(error))
     except ModelError as error:
-        where = place(settings.model_url or "")
-        sys.exit(f"{where}: {error.code}: {error}\n{advice(settings, error)}".strip())
+        url = loggable_url(settings.model_url or "")
+        sys.exit(f"{url}: {error.code}: {error}\n{hint(settings, error)}".strip())
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -36,15 +36,15 @@ def main() -> None:
 def _ask(settings: Settings, prompt: str) -> None:
     model = model_for(settings)
     call = Call(time.monotonic() + settings.model_timeout)
-    for piece in model.answer([Line("human", prompt)], "", call):
-        match piece:
-            case Wait(retry_after=retry_after):
+    for item in model.answer([PromptMessage("human", prompt)], "", call):
+        match item:
+            case RetryNotice(retry_after=retry_after):
                 print(f"(not ready, again in {retry_after:.0f} s)", file=sys.stderr)
             case Restart():
                 print(flush=True)
-                print("(broke off, and begins anew)", file=sys.stderr)
+                print("(the stream broke; the reply starts over)", file=sys.stderr)
             case _:
-                print(piece, end="", flush=True)
+                print(item, end="", flush=True)
     print()
 
 

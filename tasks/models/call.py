@@ -1,4 +1,4 @@
-"""One question to a model, which any thread may call off."""
+"""The requests for one reply: their common deadline, and their cancellation from any thread."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from chat.errors import ModelTimeout
 
 
 class Cancelled(Exception):
-    """The question was called off."""
+    """The call was cancelled."""
 
 
 class Call:
-    """A question that has a deadline and a connection of its own.
+    """The requests for one reply, one after the other. They share a deadline.
 
-    Closing a response from another thread waits for the reader; shutting down its socket does not.
+    `cancel` shuts the socket down. Closing the response instead would block: `close` waits for the
+    thread that reads.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -25,64 +26,65 @@ class Call:
         self._deadline = deadline
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
-        self._line: socket.socket | None = None
-        self._socket: socket.socket | None = None
+        self._cancellable_socket: socket.socket | None = None
+        self._read_socket: socket.socket | None = None
 
     def cancel(self) -> None:
-        """Call the question off, and close its connection at once. May be repeated."""
+        """Cancel the call, and shut its socket down at once. Any thread may do so, repeatedly."""
         with self._lock:
             self._cancelled.set()
             self._shut_down()
 
-    def hold(self, line: socket.socket) -> None:
-        """Have this connection closed by `cancel`, though it be not yet made, or put under TLS."""
+    def shut_down_on_cancel(self, tcp_socket: socket.socket) -> None:
+        """Let `cancel` shut ``tcp_socket`` down, even before it is connected or has done TLS."""
         with self._lock:
-            self._let_go()
-            self._line = line.dup()
+            self._forget_sockets()
+            # A duplicate, since the ssl module detaches the original when TLS begins.
+            self._cancellable_socket = tcp_socket.dup()
             if self._cancelled.is_set():
                 self._shut_down()
 
-    def let_go(self) -> None:
-        """Forget the connection; it is closed when its owner closes it."""
+    def forget_sockets(self) -> None:
+        """Touch the sockets of the last request no more. Their owner closes them."""
         with self._lock:
-            self._let_go()
+            self._forget_sockets()
 
-    def attach(self, connection: socket.socket) -> None:
-        """Have the reads of this connection, as it is read from, end by `limit`."""
-        self._socket = connection
+    def set_read_socket(self, read_socket: socket.socket) -> None:
+        """Let `limit_next_read` limit the reads of ``read_socket``, a TCP or TLS socket."""
+        self._read_socket = read_socket
 
-    def left(self) -> float:
-        """Return the seconds until the deadline.
+    def time_left(self) -> float:
+        """Return the seconds until the deadline, more than 0.
 
         Raises:
-            Cancelled: The question was called off.
-            ModelTimeout: There are none.
+            Cancelled: The call was cancelled.
+            ModelTimeout: The deadline is over.
         """
         if self._cancelled.is_set():
             raise Cancelled
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
             raise ModelTimeout("the deadline is over")
-        return left
+        return seconds
 
-    def limit(self) -> None:
-        """Let the connection's next read wait until the deadline; raises as `left`."""
-        left = self.left()
-        if self._socket:
-            with suppress(OSError):  # it is closed as soon as all has come
-                self._socket.settimeout(left)
+    def limit_next_read(self) -> None:
+        """Let the next read from the socket time out at the deadline. Raises as `time_left`."""
+        seconds = self.time_left()
+        if self._read_socket:
+            with suppress(OSError):  # it is closed as soon as the whole body was received
+                self._read_socket.settimeout(seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Wait, until the deadline at most; raises as `left`."""
-        self._cancelled.wait(min(seconds, self.left()))
-        self.left()
+        """Sleep, at most until the deadline. Raises as `time_left`."""
+        self._cancelled.wait(min(seconds, self.time_left()))
+        self.time_left()
 
     def _shut_down(self) -> None:
-        if self._line:
-            with suppress(OSError):  # it has ended already
-                self._line.shutdown(socket.SHUT_RDWR)
+        if self._cancellable_socket:
+            with suppress(OSError):  # the connection has ended already
+                self._cancellable_socket.shutdown(socket.SHUT_RDWR)
 
-    def _let_go(self) -> None:
-        if self._line:
-            self._line.close()
-        self._line = self._socket = None
+    def _forget_sockets(self) -> None:
+        if self._cancellable_socket:
+            self._cancellable_socket.close()
+        self._cancellable_socket = self._read_socket = None

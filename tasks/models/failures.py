@@ -1,4 +1,4 @@
-"""How servers of models fail: what may pass, and what will not."""
+"""The ways in which a request to a model's server fails: temporary ones and final ones."""
 
 from __future__ import annotations
 
@@ -12,66 +12,76 @@ import requests
 
 from chat.errors import ModelRefused
 
-# How servers say that a prompt has too many tokens: there is no code for it.
+# Words of a server that refuses a prompt for its length. There is no status for that.
 _LENGTH_WORDS = ("context", "too long", "token", "truncat", "length")
-_PASSING = {408, 409, 424, 425}  # of the 4xx these may pass; 429 has its own
+_TRANSIENT_4XX = {408, 409, 424, 425}  # 429 is treated apart
+_MAX_MESSAGE_LENGTH = 200  # characters of a server's error message in ours
 
 
-class NotReady(Exception):
-    """The model's server cannot answer for now; the string is the cause."""
+class TransientError(Exception):
+    """A failure that may not happen again. The string is the cause."""
 
     def __init__(self, cause: str, *, retry_after: float | None = None, busy: bool = False):
+        """``retry_after`` is the time that the server asks for, in seconds."""
         super().__init__(cause)
-        self.retry_after = retry_after  # seconds, as far as the server says
+        self.retry_after = retry_after
         self.busy = busy
 
 
-class Loading(NotReady):
-    """The model is being loaded; how long that takes is known to its server alone."""
+class ModelLoading(TransientError):
+    """The server is still loading the model."""
 
 
 class CannotContinue(Exception):
-    """The server cannot continue the partial reply that it was sent; the string is the cause."""
+    """The server cannot continue the partial reply that it was sent. The string is the cause."""
 
 
 class BadRequest(ModelRefused):
-    """The server does not take what was asked, in the form in which it was asked."""
+    """The server does not accept the form of the request, such as its partial reply."""
 
 
 class PromptTooLong(ModelRefused):
     """The prompt has more tokens than the model takes."""
 
 
-def refusal(response: requests.Response, body: Any) -> Exception:
-    """Return what a status other than 200 means, with its body."""
+def failure_of(response: requests.Response, body: Any) -> Exception:
+    """Return the failure that a response with a status other than 200 stands for.
+
+    ``body`` is the response's parsed JSON, None if it has none.
+    """
     status = response.status_code
     fields = body if isinstance(body, dict) else {}
-    said = _said(fields) or response.reason or "no reason given"
-    cause = f"HTTP {status}: {said}"
-    retry_after = _until(response.headers.get("Retry-After"))
+    message = _error_message(fields) or response.reason or "no reason given"
+    cause = f"HTTP {status}: {message}"
+    retry_after = _retry_after(response.headers.get("Retry-After"))
     if status == 503 and (estimated := _seconds(fields.get("estimated_time"))) is not None:
-        return Loading(cause, retry_after=estimated)
+        return ModelLoading(cause, retry_after=estimated)
     if status == 429:
-        return NotReady(cause, retry_after=retry_after, busy=True)
-    if status >= 500 or status in _PASSING:
-        return NotReady(cause, retry_after=retry_after)
-    about_length = any(word in said.lower() for word in _LENGTH_WORDS)
+        return TransientError(cause, retry_after=retry_after, busy=True)
+    if status >= 500 or status in _TRANSIENT_4XX:
+        return TransientError(cause, retry_after=retry_after)
+    about_length = any(word in message.lower() for word in _LENGTH_WORDS)
     if status == 413 or (status in (400, 422) and about_length):
         return PromptTooLong(cause)
     return BadRequest(cause) if status in (400, 422) else ModelRefused(cause)
 
 
-def _said(fields: dict[str, Any]) -> str:
-    """Return what a server says of its refusal, without what it repeats of the prompt."""
+def shortened(message: object) -> str:
+    """Return a server's error message, cut to a length for our log."""
+    return str(message)[:_MAX_MESSAGE_LENGTH]
+
+
+def _error_message(fields: dict[str, Any]) -> str:
+    """Return the server's error message without the prompt, which some servers repeat in it."""
     for name in ("error", "message", "detail"):
-        said = fields.get(name)
-        if isinstance(said, dict):
-            said = said.get("message")
-        if isinstance(said, list):
-            items = [item for item in said if isinstance(item, dict)]
-            said = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in items)
-        if said:
-            return str(said).partition("'input'")[0][:200]
+        message = fields.get(name)
+        if isinstance(message, dict):
+            message = message.get("message")
+        if isinstance(message, list):
+            items = [item for item in message if isinstance(item, dict)]
+            message = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in items)
+        if message:
+            return shortened(str(message).partition("'input'")[0])
     return ""
 
 
@@ -84,8 +94,8 @@ def _seconds(value: Any) -> float | None:
         return None
 
 
-def _until(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After, which may be a date."""
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, which has a number or a date."""
     seconds = _seconds(value)
     if seconds is None and value:
         with suppress(ValueError, OverflowError):

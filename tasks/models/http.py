@@ -1,4 +1,4 @@
-"""How a model's server is asked over HTTP, and how its answer comes."""
+"""One HTTP request to a model's server, and its response."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import urllib3
 
 from chat.errors import ModelRefused
 from tasks.models.call import Call
-from tasks.models.connection import CallAdapter, connect_within
-from tasks.models.failures import NotReady, refusal
+from tasks.models.connection import CancellableHTTPAdapter, connect_timeout
+from tasks.models.failures import TransientError, failure_of
 
-# What servers frame the longest replies with stays far below this.
-MAX_BYTES = 16 * 2**20  # in the body of an answer
-_CHUNK = 65536
-_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+# Far more than the longest reply takes with all that servers send around it.
+MAX_BODY_BYTES = 16 * 2**20
+_CHUNK_BYTES = 65536
+_TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
 class Bearer(requests.auth.AuthBase):
-    """A given token or none, but never one from a ``.netrc`` file."""
+    """Sends a given token or none, but never one from a ``.netrc`` file."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
@@ -34,25 +34,25 @@ class Bearer(requests.auth.AuthBase):
         return request
 
 
-def place(url: str) -> str:
-    """Return a URL as a log may have it: without what could be a key."""
+def loggable_url(url: str) -> str:
+    """Return a URL without its user, password and query, which may contain a key."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
 @contextmanager
 def post(url: str, token: str | None, body: dict[str, Any], call: Call) -> Iterator[Response]:
-    """Ask, and give what is answered.
+    """Post a JSON body. Yields the response as soon as its head has arrived.
 
     Raises:
-        NotReady, Loading: It may pass.
-        ModelRefused, PromptTooLong: It will not.
-        ModelTimeout, Cancelled: As `Call.left`.
+        TransientError, ModelLoading: The failure may not happen again.
+        ModelRefused, BadRequest, PromptTooLong: The same request would fail again.
+        ModelTimeout, Cancelled: As `Call.time_left`.
     """
     try:
-        with requests.Session() as session, _ours(call):
-            session.mount("http://", CallAdapter(call))
-            session.mount("https://", CallAdapter(call))
+        with requests.Session() as session, _translated_errors(call):
+            session.mount("http://", CancellableHTTPAdapter(call))
+            session.mount("https://", CancellableHTTPAdapter(call))
             with session.post(
                 url,
                 json=body,
@@ -61,39 +61,44 @@ def post(url: str, token: str | None, body: dict[str, Any], call: Call) -> Itera
                     "Accept": "text/event-stream, application/json",
                     "Accept-Encoding": "identity",
                 },
-                timeout=(connect_within(call), call.left()),
+                timeout=(connect_timeout(call), call.time_left()),
                 stream=True,
                 allow_redirects=False,  # the token is for this server alone
             ) as response:
                 if response.status_code != 200:
-                    raise refusal(response, Response(response, call).refusal())
+                    raise failure_of(response, Response(response, call).error_body())
                 yield Response(response, call)
     finally:
-        call.let_go()
+        call.forget_sockets()
 
 
 @contextmanager
-def _ours(call: Call) -> Iterator[None]:
-    """Turn what requests raises into our own."""
+def _translated_errors(call: Call) -> Iterator[None]:
+    """Translate the exceptions of requests, urllib3 and sockets into ours."""
     try:
         yield
-    except _BROKEN as error:
-        call.left()  # raises where that is why it broke
-        raise NotReady(f"{type(error).__name__}: {_root(error)}") from error
+    except _TRANSPORT_ERRORS as error:
+        call.time_left()  # raises if a cancel or the deadline broke the connection
+        raise TransientError(f"{type(error).__name__}: {_operating_system_error(error)}") from error
 
 
-def _root(error: BaseException) -> BaseException:
-    """Return what the system said. What was made of it may quote the address, and a key in it."""
-    root, next_one = error, error.__cause__ or error.__context__
-    while next_one:
-        if isinstance(next_one, OSError) and not isinstance(next_one, requests.RequestException):
-            root = next_one
-        next_one = next_one.__cause__ or next_one.__context__
-    return root
+def _operating_system_error(error: BaseException) -> BaseException:
+    """Return the innermost OSError that led to ``error``, or else ``error`` itself.
+
+    The messages of requests and urllib3 may contain the URL, and with it a key.
+    """
+    innermost, next_error = error, error.__cause__ or error.__context__
+    while next_error:
+        if isinstance(next_error, OSError) and not isinstance(
+            next_error, requests.RequestException
+        ):
+            innermost = next_error
+        next_error = next_error.__cause__ or next_error.__context__
+    return innermost
 
 
 class Response:
-    """An answer that comes."""
+    """A response whose body is read as it arrives."""
 
     def __init__(self, response: requests.Response, call: Call) -> None:
         self._response = response
@@ -101,42 +106,47 @@ class Response:
 
     @property
     def server(self) -> str:
-        """The name of the server's software."""
+        """The Server header: the name of the server's software."""
         return self._response.headers.get("Server", "")
 
     @property
-    def streams(self) -> bool:
-        """Whether it is a stream of events."""
+    def is_event_stream(self) -> bool:
+        """Whether the body is a stream of server-sent events."""
         return "text/event-stream" in self._response.headers.get("Content-Type", "")
 
     def chunks(self) -> Iterator[bytes]:
-        """Give the body as it comes."""
+        """Yield the body in chunks as they arrive.
+
+        Raises:
+            ModelRefused: The body is longer than `MAX_BODY_BYTES`.
+            Cancelled, ModelTimeout: As `Call.time_left`.
+        """
         raw = self._response.raw
         if raw.chunked:
-            chunks = raw.stream(_CHUNK, decode_content=True)
+            chunks = raw.stream(_CHUNK_BYTES, decode_content=True)
         else:
-            chunks = iter(lambda: raw.read1(_CHUNK, decode_content=True), b"")
-        room = MAX_BYTES
-        while data := next(chunks, b""):
-            room -= len(data)
-            if room < 0:
-                raise ModelRefused(f"the answer has more than {MAX_BYTES} bytes")
-            yield data
-        self._call.left()  # raises where the end was made by a cancel
+            chunks = iter(lambda: raw.read1(_CHUNK_BYTES, decode_content=True), b"")
+        bytes_left = MAX_BODY_BYTES
+        while chunk := next(chunks, b""):
+            bytes_left -= len(chunk)
+            if bytes_left < 0:
+                raise ModelRefused(f"the answer has more than {MAX_BODY_BYTES} bytes")
+            yield chunk
+        self._call.time_left()  # a cancel looks like the end of the body: raises if it was one
 
-    def refusal(self) -> Any:
-        """Return the body of a refusal, None where it has none that can be read."""
+    def error_body(self) -> Any:
+        """Return the JSON body of a response that is an error, None if it cannot be read."""
         try:
             return self.json()
-        except (ModelRefused, *_BROKEN):
-            self._call.left()
+        except (ModelRefused, *_TRANSPORT_ERRORS):
+            self._call.time_left()
             return None
 
     def json(self) -> Any:
-        """Return the body, whole.
+        """Return the parsed JSON of the whole body.
 
         Raises:
-            ModelRefused: It is not JSON.
+            ModelRefused: The body is not JSON, or longer than `MAX_BODY_BYTES`.
         """
         try:
             return json.loads(b"".join(self.chunks()))

@@ -1,4 +1,4 @@
-"""A model behind a URL: asks it, waits for it, asks it again, and gives its text in pieces."""
+"""A model behind a URL: sends requests, retries them, and yields the text of the reply."""
 
 from __future__ import annotations
 
@@ -12,147 +12,158 @@ from chat.errors import ModelError, ModelRefused
 from chat.settings import Settings
 from tasks.models.adapter import Adapter
 from tasks.models.call import Call
-from tasks.models.failures import BadRequest, CannotContinue, NotReady, PromptTooLong
-from tasks.models.http import Response, place, post
-from tasks.models.reply_text import Text
-from tasks.models.retry import Failure, GiveUp, Retry, Wait
+from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
+from tasks.models.http import Response, loggable_url, post
+from tasks.models.reply_text import ReplyText
+from tasks.models.retry import Abort, Failure, Retry, RetryNotice
 from tasks.models.sse import events
-from tasks.prompt import Line, fit, size
+from tasks.prompt import PromptMessage, estimate_tokens, trim_messages
 
 log = logging.getLogger(__name__)
 
-# What reading raises where an answer is not of the protocol, or nested too deeply for the parser.
-_WRONG = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+# What parsing an answer raises if it is not of the protocol, or nested too deeply for the parser.
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
 class Restart:
-    """The text so far is void: its server cannot continue it, and has begun anew."""
+    """The text so far is void: the server could not continue it and began another reply."""
 
 
 @dataclass
 class _Request:
-    """What the next request for a message asks, as far as the answers to earlier ones tell."""
+    """The next request for a message, adjusted after each failed one."""
 
-    said: str  # the reply's text so far, as the reader has it
-    room: int  # for the prompt, in tokens
-    can_continue: bool = True  # until the server shows that it cannot
+    partial_text: str  # all text that was yielded, less what a `Restart` made void
+    max_prompt_tokens: int
+    can_continue: bool = True  # whether the server can continue a partial reply, as far as known
 
     @property
     def replaces(self) -> bool:
-        """Whether the answer takes the place of the text so far."""
-        return bool(self.said) and not self.can_continue
+        """Whether the answer replaces the partial text instead of continuing it."""
+        return bool(self.partial_text) and not self.can_continue
 
-    def learn(self, failure: Failure) -> None:
-        """Ask otherwise where the same request would fail the same way."""
+    def adjust(self, failure: Failure) -> None:
+        """Change what caused ``failure``, if it lies in the request."""
         if isinstance(failure, CannotContinue):
             self.can_continue = False
         elif isinstance(failure, PromptTooLong):
-            self.room //= 2
+            self.max_prompt_tokens //= 2
 
 
 class Model:
-    """What answers. Any number of threads may ask it at once."""
+    """The configured model. Any number of threads may use it at once."""
 
     def __init__(self, adapter: Adapter, url: str, settings: Settings) -> None:
         self._adapter = adapter
         self._url = url
         self._token = settings.model_token
-        used = settings.max_new_tokens + size(settings.system_prompt or "")
-        self._room = max(settings.model_context - used, 1)
+        reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
+        self._max_prompt_tokens = max(settings.model_context - reserved, 1)
 
     def answer(
-        self, lines: Sequence[Line], said: str, call: Call
-    ) -> Iterator[str | Wait | Restart]:
-        """Give the reply's text in pieces, continuing what was ``said`` of it.
+        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
+    ) -> Iterator[str | RetryNotice | Restart]:
+        """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
-        ``said`` and the pieces, or all pieces after a `Restart`, add up to the whole reply.
+        ``partial_text`` and all strings, joined, are the reply. After a `Restart` the reply is the
+        strings that follow it. A `RetryNotice` comes before a pause that may be long.
 
         Raises:
-            ModelUnavailable, ModelTimeout, ModelRefused: There is no whole reply.
-            Cancelled: The call was called off.
+            ModelUnavailable, ModelTimeout, ModelRefused: The reply is not complete.
+            Cancelled: The call was cancelled.
         """
         try:
-            yield from self._answer(lines, said, call)
+            yield from self._answer(messages, partial_text, call)
         except ModelError as error:
-            log.warning("no answer from %s: %s: %s", place(self._url), error.code, error)
+            log.warning("no answer from %s: %s: %s", loggable_url(self._url), error.code, error)
             raise
 
     def _answer(
-        self, lines: Sequence[Line], said: str, call: Call
-    ) -> Iterator[str | Wait | Restart]:
-        request, retry = _Request(said, self._room), Retry()
+        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
+    ) -> Iterator[str | RetryNotice | Restart]:
+        request, retry = _Request(partial_text, self._max_prompt_tokens), Retry()
         while True:
-            before = len(request.said)
+            length_before = len(request.partial_text)
             try:
-                yield from self._try(lines, request, call)
+                yield from self._try(messages, request, call)
                 return
-            except (NotReady, CannotContinue, ModelRefused) as error:
+            except (TransientError, CannotContinue, ModelRefused) as error:
                 failure: Failure = error
-            progress = request.can_continue and len(request.said) > before
-            decision = retry.after(failure, progress=progress, left=call.left())
-            if isinstance(decision, GiveUp):
+            progress = request.can_continue and len(request.partial_text) > length_before
+            decision = retry.decide(failure, progress=progress, time_left=call.time_left())
+            if isinstance(decision, Abort):
                 raise decision.error
             log.info("the model is asked again in %.1f s: %s", decision.pause, failure)
-            request.learn(failure)
-            if decision.wait:
-                yield decision.wait
+            request.adjust(failure)
+            if decision.notice:
+                yield decision.notice
             call.sleep(decision.pause)
 
-    def _try(self, lines: Sequence[Line], request: _Request, call: Call) -> Iterator[str | Restart]:
-        """Ask once. The text so far is void only when the text that replaces it comes."""
+    def _try(
+        self, messages: Sequence[PromptMessage], request: _Request, call: Call
+    ) -> Iterator[str | Restart]:
+        """Send one request. Yields a `Restart` only together with text that replaces the old."""
         replaces = request.replaces
-        for piece in self._ask(lines, request, call):
+        for text in self._send(messages, request, call):
             if replaces:
                 yield Restart()
-                request.said, replaces = "", False
-            request.said += piece
-            yield piece
-        if replaces or not request.said:
+                request.partial_text, replaces = "", False
+            request.partial_text += text
+            yield text
+        if replaces or not request.partial_text:
             raise ModelRefused("an empty answer")
 
-    def _ask(self, lines: Sequence[Line], request: _Request, call: Call) -> Iterator[str]:
-        begun = "" if request.replaces else request.said
-        text = Text(begun)  # what an earlier request held back comes again
-        # What was said of the reply takes room too, or the model would have none to go on in.
-        shown = fit(lines, request.room - size(begun))
-        body = self._adapter.body(shown, begun, request.room)
+    def _send(
+        self, messages: Sequence[PromptMessage], request: _Request, call: Call
+    ) -> Iterator[str]:
+        """Send one request. Yields the reply's text as far as it is certain."""
+        to_continue = "" if request.replaces else request.partial_text
+        reply = ReplyText(to_continue)  # text that was pending in an earlier request comes again
+        # The partial text is part of the prompt too.
+        trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
+        body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
         try:
             with post(self._url, self._token, body, call) as response:
                 if not self._adapter.can_continue(response):
                     request.can_continue = False
-                    if begun:
+                    if to_continue:
                         raise CannotContinue("the server has begun another reply")
-                for piece in self._pieces(response, begun):
-                    if new := text.add(piece):
-                        yield new
-                    if text.ended:
+                for text in self._received(response, to_continue):
+                    if certain := reply.add(text):
+                        yield certain
+                    if reply.stopped:
                         return
-        except BadRequest as refused:
-            if begun and not self._adapter.can_continue(None):
-                raise CannotContinue(str(refused)) from refused
+        except BadRequest as error:
+            if to_continue and not self._adapter.can_continue(None):
+                raise CannotContinue(str(error)) from error
             raise
-        if new := text.end():
-            yield new
+        if certain := reply.finish():
+            yield certain
 
-    def _pieces(self, response: Response, said: str) -> Iterator[str]:
-        """Give the pieces of a stream, or of the one body of a server that does not stream."""
+    def _received(self, response: Response, partial_text: str) -> Iterator[str]:
+        """Yield the text of each event of a stream, or of a body that is not a stream.
+
+        A body that is not a stream may repeat ``partial_text``.
+        """
         try:
-            if not response.streams:
-                yield _text(self._adapter.whole(response.json())).removeprefix(said)
+            if not response.is_event_stream:
+                text = _checked(self._adapter.body_text(response.json()))
+                yield text.removeprefix(partial_text)
                 return
             for data in events(response.chunks()):
                 if data.strip() == "[DONE]":
                     return
-                piece, last = self._adapter.piece(json.loads(data))
-                yield _text(piece)
-                if last:
+                text, is_last = self._adapter.event_text(json.loads(data))
+                yield _checked(text)
+                if is_last:
                     return
-        except _WRONG as error:
+        except _MALFORMED as error:
             raise ModelRefused(f"the answer is not of the protocol: {error!r}") from error
-        raise NotReady("the stream was cut")
+        raise TransientError("the stream was cut")
 
 
-def _text(piece: Any) -> str:
-    if not isinstance(piece, str):
-        raise TypeError(f"{type(piece).__name__} instead of text")
-    return piece
+def _checked(text: Any) -> str:
+    """Return ``text``. Raises TypeError if the server sent something else in its place."""
+    if not isinstance(text, str):
+        raise TypeError(f"{type(text).__name__} instead of text")
+    return text

@@ -10,12 +10,12 @@ from typing import Any
 
 from chat.settings import Settings
 from tasks.models.http import Response
-from tasks.models.openai_completions import choice_of, options
-from tasks.prompt import Line, roles
+from tasks.models.openai_completions import choice_of, common_parameters
+from tasks.prompt import PromptMessage, chat_messages
 
 
 class OpenAIChat:
-    """Answers roles. llama.cpp continues a partial reply; other servers begin another one."""
+    """Answers chat messages. llama.cpp continues a partial reply, other servers begin another."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -23,16 +23,18 @@ class OpenAIChat:
     def can_continue(self, response: Response | None) -> bool:
         return response is not None and response.server.startswith("llama.cpp")
 
-    def body(self, lines: Sequence[Line], said: str, room: int) -> dict[str, Any]:
-        messages = roles(lines, said, self._settings.system_prompt)
-        return {"messages": messages, **options(self._settings)}
+    def request_body(
+        self, messages: Sequence[PromptMessage], partial_text: str, max_prompt_tokens: int
+    ) -> dict[str, Any]:
+        chat = chat_messages(messages, partial_text, self._settings.system_prompt)
+        return {"messages": chat, **common_parameters(self._settings)}
 
-    def piece(self, event: Any) -> tuple[str, bool]:
-        """Return an event's text, and whether it is the last."""
+    def event_text(self, event: Any) -> tuple[str, bool]:
+        """Return an event's text, and whether it is the last event."""
         choice = choice_of(event)
         text = (choice.get("delta") or {}).get("content") or ""
         return text, choice.get("finish_reason") is not None
 
-    def whole(self, body: Any) -> str:
-        """Return the text of an answer in one body."""
+    def body_text(self, body: Any) -> str:
+        """Return the text of an answer that is not a stream."""
         return choice_of(body)["message"]["content"] or ""

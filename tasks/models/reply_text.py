@@ -1,53 +1,56 @@
-"""Makes a reply of the pieces that a model sends: what is given out is never taken back."""
+"""The text of a reply, assembled from what a model sends. Text that was returned stays valid."""
 
 from __future__ import annotations
 
-STOP = "Human:"  # where a model that completes text begins to speak for the person
+# A model that completes text begins the person's next message with this.
+STOP_SEQUENCE = "Human:"
 
-_HIGH = ("\ud800", "\udbff")
+_FIRST_HIGH_SURROGATE, _LAST_HIGH_SURROGATE = "\ud800", "\udbff"
 
 
-class Text:
-    """A reply's text. The pieces that it gives add up to it, and it has no white space at its ends.
+class ReplyText:
+    """A reply's text: it ends before the stop sequence and has no white space at either end.
 
-    Held back is what may turn out not to belong to it: the beginning of a stop string, white space
-    until something follows, and half of a surrogate pair until its other half comes.
+    The strings that `add` and `finish` return, joined, are the text. Some text is pending until it
+    is certain that it belongs to the reply: a possible beginning of the stop sequence, white space
+    until other text follows, and the first half of a surrogate pair.
     """
 
-    def __init__(self, said: str = "") -> None:
-        self.said = said
-        self.ended = False  # the stop string has come
-        self._held = ""
+    def __init__(self, text: str = "") -> None:
+        """``text`` is the partial text with which the reply begins."""
+        self.text = text
+        self.stopped = False  # whether the stop sequence has arrived
+        self._pending = ""
 
-    def add(self, piece: str) -> str:
-        """Take a piece; return what is certain now."""
-        if self.ended:
+    def add(self, text: str) -> str:
+        """Add text from the model. Returns the further text that is certain now."""
+        if self.stopped:
             return ""
-        self._held += piece
-        if not self.said:
-            self._held = self._held.lstrip()
-        stop = self._held.find(STOP)
+        self._pending += text
+        if not self.text:
+            self._pending = self._pending.lstrip()
+        stop = self._pending.find(STOP_SEQUENCE)
         if stop >= 0:
-            self.ended = True
-            return self._give(len(self._held[:stop].rstrip()))
-        certain = len(self._held)
-        if certain and _HIGH[0] <= self._held[-1] <= _HIGH[1]:
+            self.stopped = True
+            return self._take(len(self._pending[:stop].rstrip()))
+        certain = len(self._pending)
+        if certain and _FIRST_HIGH_SURROGATE <= self._pending[-1] <= _LAST_HIGH_SURROGATE:
             certain -= 1
-        certain -= _begun(self._held[:certain], STOP)
-        return self._give(len(self._held[:certain].rstrip()))
+        certain -= _overlap(self._pending[:certain], STOP_SEQUENCE)
+        return self._take(len(self._pending[:certain].rstrip()))
 
-    def end(self) -> str:
-        """Return what was held back and belongs to the reply, now that nothing follows."""
-        return "" if self.ended else self._give(len(self._held.rstrip()))
+    def finish(self) -> str:
+        """Return the pending text that belongs to the reply, now that the model sends no more."""
+        return "" if self.stopped else self._take(len(self._pending.rstrip()))
 
-    def _give(self, length: int) -> str:
-        given, self._held = self._held[:length], self._held[length:]
-        # Pairs are joined, and halves that stay alone are no characters.
-        given = given.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        self.said += given
-        return given
+    def _take(self, length: int) -> str:
+        taken, self._pending = self._pending[:length], self._pending[length:]
+        # Joins surrogate pairs and replaces single surrogates, which are not characters.
+        taken = taken.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        self.text += taken
+        return taken
 
 
-def _begun(text: str, stop: str) -> int:
+def _overlap(text: str, stop: str) -> int:
     """Return how many of the last characters of ``text`` could be the beginning of ``stop``."""
     return next((n for n in range(len(stop) - 1, 0, -1) if text.endswith(stop[:n])), 0)

@@ -1,7 +1,7 @@
-"""When a model's server is asked again for a message, after how long, and when no more.
+"""The retry policy: whether a failed request for a message is repeated, and after which pause.
 
-It knows nothing of HTTP, and has no clock: it is told how a request failed and how many seconds are
-left, and answers with a decision.
+It knows nothing of HTTP and has no clock. Its input is the failure and the time left, its output a
+decision.
 """
 
 from __future__ import annotations
@@ -10,98 +10,101 @@ import random
 from typing import NamedTuple
 
 from chat.errors import ModelError, ModelRefused, ModelUnavailable
-from tasks.models.failures import CannotContinue, Loading, NotReady, PromptTooLong
+from tasks.models.failures import CannotContinue, ModelLoading, PromptTooLong, TransientError
 
-# Requests in a row that fail and bring no new text. A model that is being loaded is asked until the
-# deadline, and these requests are not counted here.
+# Failed requests in a row that bring no new text. While the model is being loaded, failures are not
+# counted here: requests are repeated until the deadline.
 MAX_TRIES = 4
-# Requests in all, for streams that bring a little text each and break.
-MOST_REQUESTS = 12
-# The pause before the second request. It doubles with each further one, whatever the reason, so
-# that loading too is bounded: by `MODEL_TIMEOUT` / `MOST_BACK_OFF` + 5 requests.
-BACK_OFF = 0.5  # seconds
-MAX_BACK_OFF = 8.0  # seconds
-# Servers that load a model estimate minutes; it may be there sooner.
-MOST_ESTIMATE = 10.0  # seconds
+# Failed requests in all, for streams that break after a little new text each.
+MAX_REQUESTS = 12
+# The pause before the second request. It doubles with each further request, whatever the failure.
+# So a model that is being loaded gets `MODEL_TIMEOUT` / `MAX_BACKOFF` + 5 requests at most.
+INITIAL_BACKOFF = 0.5  # seconds
+MAX_BACKOFF = 8.0  # seconds
+# Servers that load a model often estimate minutes, and are ready sooner.
+MAX_LOADING_PAUSE = 10.0  # seconds
 
-Failure = NotReady | CannotContinue | ModelRefused
+Failure = TransientError | CannotContinue | ModelRefused
 
 
-class Wait(NamedTuple):
-    """The model is not ready; it is asked again in ``retry_after`` seconds."""
+class RetryNotice(NamedTuple):
+    """For the person who waits: the model is loading or busy, and is asked again."""
 
     code: str
-    retry_after: float
+    retry_after: float  # seconds
 
 
-class Again(NamedTuple):
-    """Ask again."""
+class RetryAfter(NamedTuple):
+    """A decision: repeat the request."""
 
     pause: float  # seconds before the request
-    wait: Wait | None  # what the person is told of it
+    notice: RetryNotice | None
 
 
-class GiveUp(NamedTuple):
-    """Ask no more."""
+class Abort(NamedTuple):
+    """A decision: send no more requests for this message."""
 
     error: ModelError
 
 
 class Retry:
-    """Decides for one message, from its first request to the last. No path goes around it."""
+    """Decides about all requests for one message. Every repeated request is decided here."""
 
     def __init__(self) -> None:
         self._failures = 0
-        self._requests = 0  # of the failures, those that did not find the model loading
-        self._tries = 0  # of these, those since new text came
-        self._shortened = False
+        self._requests = 0  # failures other than `ModelLoading`
+        self._tries = 0  # of these, the ones since new text arrived
+        self._prompt_was_too_long = False
 
-    def after(self, failure: Failure, *, progress: bool, left: float) -> Again | GiveUp:
+    def decide(self, failure: Failure, *, progress: bool, time_left: float) -> RetryAfter | Abort:
         """Decide what follows a failed request.
 
         Args:
-            failure: How it failed. `ModelRefused` is final; a `PromptTooLong` only the second time.
-            progress: Whether it has added text to the reply before it failed. Text that replaces
-                that of an earlier request is no progress.
-            left: Seconds until the deadline.
+            failure: `ModelRefused` is final, but `PromptTooLong` only the second time.
+            progress: Whether the request added text to the reply before it failed. Text that
+                replaces the text of an earlier request does not count.
+            time_left: Seconds until the deadline.
         """
-        loads = isinstance(failure, Loading)
+        loading = isinstance(failure, ModelLoading)
         self._failures += 1
-        if not loads:
+        if not loading:
             self._requests += 1
             self._tries = 1 if progress else self._tries + 1
-        named, pause = self._pauses(failure)
-        spent = self._tries >= MAX_TRIES or self._requests >= MOST_REQUESTS
-        if not loads and (self._is_final(failure) or spent or pause >= left):
-            return GiveUp(_error(failure))
-        return Again(pause, _wait(failure, named))
+        announced, pause = self._pauses(failure)
+        exhausted = self._tries >= MAX_TRIES or self._requests >= MAX_REQUESTS
+        if not loading and (self._is_final(failure) or exhausted or pause >= time_left):
+            return Abort(_model_error(failure))
+        return RetryAfter(pause, _notice(failure, announced))
 
     def _is_final(self, failure: Failure) -> bool:
         if isinstance(failure, PromptTooLong):
-            shortened, self._shortened = self._shortened, True
-            return shortened
+            second_time, self._prompt_was_too_long = self._prompt_was_too_long, True
+            return second_time
         return isinstance(failure, ModelRefused)
 
     def _pauses(self, failure: Failure) -> tuple[float, float]:
-        """Return the pause in seconds, and the same with jitter: many replies fail at once."""
-        grown = min(BACK_OFF * 2 ** (self._failures - 1), MAX_BACK_OFF)
-        asked = 0.0
-        if isinstance(failure, NotReady) and failure.retry_after is not None:
-            asked = failure.retry_after
-            if isinstance(failure, Loading):
-                asked = min(asked, MOST_ESTIMATE)
-        # A server is not asked before the time that it names, and others were told the same.
-        pause = max(grown * random.uniform(1.0, 1.5), asked * random.uniform(1.0, 1.1))
-        return max(grown, asked), pause
+        """Return the pause for the notice, and the pause with jitter, both in seconds.
+
+        Many replies may fail at the same time. Jitter spreads their next requests.
+        """
+        backoff = min(INITIAL_BACKOFF * 2 ** (self._failures - 1), MAX_BACKOFF)
+        requested = 0.0
+        if isinstance(failure, TransientError) and failure.retry_after is not None:
+            requested = failure.retry_after
+            if isinstance(failure, ModelLoading):
+                requested = min(requested, MAX_LOADING_PAUSE)
+        # Jitter only lengthens the pause: the server is not asked before the time it requested.
+        pause = max(backoff * random.uniform(1.0, 1.5), requested * random.uniform(1.0, 1.1))
+        return max(backoff, requested), pause
 
 
-def _wait(failure: Failure, seconds: float) -> Wait | None:
-    if isinstance(failure, Loading):
-        return Wait("model_unavailable", seconds)
-    if isinstance(failure, NotReady) and failure.busy:
-        return Wait("busy", seconds)
+def _notice(failure: Failure, seconds: float) -> RetryNotice | None:
+    if isinstance(failure, ModelLoading):
+        return RetryNotice("model_unavailable", seconds)
+    if isinstance(failure, TransientError) and failure.busy:
+        return RetryNotice("busy", seconds)
     return None
 
 
-def _error(failure: Failure) -> ModelError:
+def _model_error(failure: Failure) -> ModelError:
     return failure if isinstance(failure, ModelError) else ModelUnavailable(str(failure))

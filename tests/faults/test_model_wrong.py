@@ -1,4 +1,4 @@
-"""A chat server whose every answer goes wrong after some text, asked by a real worker."""
+"""A chat server whose answers all break after some text, and a real worker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         ("error:3", "model_unavailable", MAX_TRIES),
     ],
 )
-def test_it_is_asked_a_few_times_and_the_person_keeps_the_text_and_reads_why(
+def test_requests_are_bounded_and_the_reply_keeps_its_text_and_gets_an_error(
     system, fault, code, requests
 ):
     name = str(uuid.uuid4())

@@ -20,20 +20,20 @@ PYTHON = ROOT / ".venv-gptj" / "bin" / "python"
 LONG = 400  # tokens
 
 
-class Served(Process):
+class GPTJ(Process):
     """`make gptj TINY=1`, on a port of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        asked = ["local.gptj", "--tiny", "--port", str(self.port), "--data", str(folder)]
-        super().__init__(asked, {}, folder / "gptj.log")
+        arguments = ["local.gptj", "--tiny", "--port", str(self.port), "--data", str(folder)]
+        super().__init__(arguments, {}, folder / "gptj.log")
 
     def start(self) -> None:
         self.command[0] = str(PYTHON)
         super().start()
 
-    def told(self) -> dict[str, str]:
-        """Wait for the line that says how to talk to it; return its variables."""
+    def printed_env(self) -> dict[str, str]:
+        """Wait for the line that ends with `make run`. Returns the variables in it."""
         line = re.compile(r"^    (MODEL_URL=\S+) (MODEL_NAME=\S+) make run$", re.MULTILINE)
 
         def found() -> re.Match[str] | None:
@@ -48,22 +48,22 @@ class Served(Process):
         (server,) = [
             child
             for child in psutil.Process(self.pid).children(recursive=True)
-            if any(link.status == psutil.CONN_LISTEN for link in child.net_connections())
+            if any(c.status == psutil.CONN_LISTEN for c in child.net_connections())
         ]
         return server
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("gptj"))
+def served(tmp_path_factory) -> Iterator[GPTJ]:
+    served = GPTJ(tmp_path_factory.mktemp("gptj"))
     yield served
     served.stop()
 
 
 @pytest.fixture(scope="module")
 def env(served) -> dict[str, str]:
-    """What `make gptj` says to put before `make run`."""
-    return served.told()
+    """The variables that `make gptj` prints for `make run`."""
+    return served.printed_env()
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_shell_gets_the_same_answer_each_time(env):
 
 def test_a_chat_streams_its_reply(env, system):
     client = Events(system.web.ws, begin(system.web.url))
-    for text in ("Hello", "And then?"):  # the second is asked with the first and its reply
+    for text in ("Hello", "And then?"):  # the second prompt contains the first and its reply
         reply = client.until_answered(client.say(text))
         assert (reply["type"], reply.get("status")) == ("message", "done"), system.output()
         deltas = [
@@ -96,27 +96,25 @@ def test_a_chat_streams_its_reply(env, system):
 
 def test_a_stop_closes_the_stream(env, system, served):
     client = Events(system.web.ws, begin(system.web.url))
-    said = client.say("Hello")
+    message_id = client.say("Hello")
     client.until_type("delta")
     worker = psutil.Process(system.workers[0].pid)
 
-    def asks() -> bool:
-        return any(
-            link.raddr and link.raddr.port == served.port for link in worker.net_connections()
-        )
+    def is_connected() -> bool:
+        return any(c.raddr and c.raddr.port == served.port for c in worker.net_connections())
 
-    assert asks()
+    assert is_connected()
     server = served.server()
-    server.suspend()  # it can not have ended the stream by itself
-    client.send(type="stop", id=said)
-    assert client.until_answered(said)["status"] == "stopped"
-    wait_until(lambda: not asks(), within=5.0)
+    server.suspend()  # so the server cannot end the stream by itself
+    client.send(type="stop", id=message_id)
+    assert client.until_answered(message_id)["status"] == "stopped"
+    wait_until(lambda: not is_connected(), within=5.0)
     server.resume()
     assert client.until_answered(client.say("Again"))["status"] == "done"
     client.close()
 
 
-def test_make_run_talks_to_it(env, tmp_path):
+def test_make_run_uses_it(env, tmp_path):
     launcher = Launcher(tmp_path, MAX_NEW_TOKENS="20", **env)
     try:
         client = Plain(f"ws://127.0.0.1:{launcher.port}/chat", begin(launcher.url))
@@ -130,14 +128,14 @@ def test_make_run_talks_to_it(env, tmp_path):
         launcher.process.wait(60)
 
 
-def test_a_prompt_that_is_too_long_after_all_is_asked_again_with_half(env):
+def test_a_prompt_longer_than_the_context_is_retried_with_half(env):
     code, output, error = ask("the " * 3000, MODEL_CONTEXT="4000", MAX_NEW_TOKENS="20", **env)
     assert code == 0, error
     assert output.strip()
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "cause", "cure"),
+    ("path", "name", "cause", "hint"),
     [
         ("/v1/completions", "EleutherAI/gpt-j-6b", "HTTP 400", f"set MODEL_NAME to {TINY}"),
         ("/v1/chat/completions", TINY, "HTTP 500", "no chat template"),
@@ -145,9 +143,9 @@ def test_a_prompt_that_is_too_long_after_all_is_asked_again_with_half(env):
         ("/docs", TINY, "HTTP 405", "/v1/completions"),
     ],
 )
-def test_a_shell_is_told_the_cause_and_the_cure(env, path, name, cause, cure):
+def test_a_shell_prints_the_cause_of_a_failure_and_a_hint(env, path, name, cause, hint):
     base = env["MODEL_URL"].removesuffix("/v1/completions")
     code, _, error = ask("Hello", MODEL_URL=base + path, MODEL_NAME=name)
     assert code == 1
     assert cause in error
-    assert cure in error
+    assert hint in error

@@ -1,4 +1,4 @@
-"""The stand-in, in this process, and models that ask it."""
+"""The stand-in in this process, and models that send their requests to it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from chat.settings import load_settings
-from tasks.models import Call, Model, Restart, Wait, model_for
-from tasks.prompt import Line
+from tasks.models import Call, Model, Restart, RetryNotice, model_for
+from tasks.prompt import PromptMessage
 from tests.standin import Standin
 
 PATHS = {"hugging face": "/", "completions": "/v1/completions", "chat": "/v1/chat/completions"}
@@ -27,7 +27,7 @@ def standin() -> Iterator[Standin]:
 
 @pytest.fixture(params=PATHS)
 def protocol(request: pytest.FixtureRequest) -> str:
-    """Each protocol in turn."""
+    """Each protocol, one after the other."""
     name: str = request.param
     return name
 
@@ -37,7 +37,7 @@ ModelWith = Callable[..., Model]
 
 @pytest.fixture
 def model_with(standin: Standin, protocol: str) -> ModelWith:
-    """Make a model of this protocol, with settings."""
+    """Return a factory for models of this protocol. It takes settings."""
 
     def make(**env: str) -> Model:
         return model_for(load_settings({"MODEL_URL": standin.url + PATHS[protocol], **env}))
@@ -50,34 +50,36 @@ def model(model_with: ModelWith) -> Model:
     return model_with()
 
 
-class Hurried(Call):
-    """A question whose pauses take no time, but count against its deadline as if they did."""
+class FastCall(Call):
+    """A call whose pauses take no time. They shorten its deadline instead."""
 
-    def __init__(self, within: float) -> None:
-        super().__init__(time.monotonic() + within)
+    def __init__(self, timeout: float) -> None:
+        super().__init__(time.monotonic() + timeout)
         self.pauses: list[float] = []  # seconds
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self._deadline -= seconds
-        self.left()
+        self.time_left()
 
 
-class Answer:
-    """All that a model gave for a message."""
+class Reply:
+    """All that a model yields for a message, collected."""
 
-    def __init__(self, model: Model, text: str, said: str = "", within: float = 20.0) -> None:
-        self.text = said
-        self.pieces: list[str] = []
-        self.waits: list[Wait] = []
+    def __init__(
+        self, model: Model, message: str, partial_text: str = "", timeout: float = 20.0
+    ) -> None:
+        self.text = partial_text
+        self.texts: list[str] = []
+        self.notices: list[RetryNotice] = []
         self.restarts = 0
-        self.call = Hurried(within)
-        for piece in model.answer([Line("human", text)], said, self.call):
-            if isinstance(piece, Wait):
-                self.waits.append(piece)
-            elif isinstance(piece, Restart):
+        self.call = FastCall(timeout)
+        for item in model.answer([PromptMessage("human", message)], partial_text, self.call):
+            if isinstance(item, RetryNotice):
+                self.notices.append(item)
+            elif isinstance(item, Restart):
                 self.restarts += 1
                 self.text = ""
             else:
-                self.pieces.append(piece)
-                self.text += piece
+                self.texts.append(item)
+                self.text += item

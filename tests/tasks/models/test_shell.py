@@ -1,4 +1,4 @@
-"""`python -m tasks.models`: the answer, or the cause and the cure."""
+"""`python -m tasks.models` prints the reply, or the cause of a failure and a hint."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import pytest
 from tests.processes import ROOT, free_port
 from tests.standin import reply_to
 from tests.tasks.models.conftest import PATHS
-from tests.tasks.models.raw import http, raw
+from tests.tasks.models.raw_server import http, raw_server
 
-OWN = dict.fromkeys(("MODEL_URL", "MODEL_NAME", "HUGGINGFACE_INFERENCE_TOKEN"), "")  # not .env's
+# Empty, so that those in .env are not used.
+UNSET = dict.fromkeys(("MODEL_URL", "MODEL_NAME", "HUGGINGFACE_INFERENCE_TOKEN"), "")
 
 
 def shell(prompt: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tasks.models", prompt],
         cwd=ROOT,
-        env={**os.environ, **OWN, **env},
+        env={**os.environ, **UNSET, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -30,41 +31,41 @@ def shell(prompt: str, **env: str) -> subprocess.Popen[str]:
 
 
 def ask(prompt: str, **env: str) -> tuple[int, str, str]:
-    """Return the exit code, and what was printed as output and as error."""
+    """Return the exit code, the standard output and the standard error."""
     process = shell(prompt, **env)
     output, error = process.communicate(timeout=60)
     return process.returncode, output, error
 
 
-def test_the_answer(standin, protocol):
+def test_it_prints_the_reply(standin, protocol):
     url = standin.url + PATHS[protocol]
     assert ask("[[words=3]] hi", MODEL_URL=url) == (0, reply_to("[[words=3]] hi") + "\n", "")
 
 
-def test_a_wait_and_a_new_beginning_are_told_apart_from_the_answer(standin):
+def test_notices_and_restarts_go_to_the_standard_error(standin):
     url = standin.url + PATHS["chat"]
     prompt = f"[[status=503 estimated=0.2 times=1 name={uuid.uuid4()}]] hi"
     assert ask(prompt, MODEL_URL=url) == (0, "echo: hi\n", "(not ready, again in 0 s)\n")
     prompt = f"[[words=4 fault=cut:3 times=1 name={uuid.uuid4()}]] hi"
     code, output, error = ask(prompt, MODEL_URL=url)
     assert (code, output.splitlines()[-1]) == (0, reply_to(prompt))
-    assert error == "(broke off, and begins anew)\n"
+    assert error == "(the stream broke; the reply starts over)\n"
 
 
-def test_no_address():
+def test_a_missing_url():
     code, _, error = ask("hi")
     assert code == 1
     assert error.startswith("MODEL_URL: is not set")
 
 
-def test_an_impossible_address():
+def test_an_impossible_url():
     code, _, error = ask("hi", MODEL_URL="http://127.0.0.1:99999/")
     assert code == 1
     assert error.startswith("Bad settings:\nMODEL_URL: must be http://HOST:PORT")
 
 
 @pytest.mark.parametrize(
-    ("prompt", "path", "cause", "cure"),
+    ("prompt", "path", "cause", "hint"),
     [
         ("hi", "/v1/completion", "HTTP 404", "end in /v1/completions or /v1/chat/completions"),
         ("[[status=404]] hi", "/v1/completions", "HTTP 404", "set MODEL_NAME to standin."),
@@ -80,11 +81,11 @@ def test_an_impossible_address():
         ("[[fault=garbage]] hi", "/v1/completions", "not JSON", "set MODEL_NAME to standin."),
     ],
 )
-def test_the_cause_and_the_cure(standin, prompt, path, cause, cure):
+def test_a_failure_prints_its_cause_and_a_hint(standin, prompt, path, cause, hint):
     code, output, error = ask(prompt, MODEL_URL=standin.url + path, MODEL_TIMEOUT="30")
     assert (code, output) == (1, "")
     assert cause in error.splitlines()[0]
-    assert cure in error.splitlines()[1]
+    assert hint in error.splitlines()[1]
     assert len(error.splitlines()) == 2
 
 
@@ -101,24 +102,24 @@ def test_a_wrong_key(standin):
     assert "hidden" not in error
 
 
-def test_a_name_that_the_server_has_is_not_what_is_wrong(standin):
+def test_there_is_no_hint_about_a_model_name_that_the_server_has(standin):
     env = {"MODEL_URL": standin.url + PATHS["completions"], "MODEL_NAME": "standin"}
     _, _, error = ask("[[status=404]] hi", **env)
     assert "The path of MODEL_URL is wrong" in error
     _, _, error = ask("[[status=400]] hi", **env)
-    assert len(error.splitlines()) == 1  # only the cause can tell
+    assert len(error.splitlines()) == 1  # the cause, without a hint
 
 
 def test_a_web_page():
     page = http(b"<html>It works!</html>", **{"Content-Type": "text/html"})
-    with raw(page) as server:
+    with raw_server(page) as server:
         code, _, error = ask("hi", MODEL_URL=server.url)
     assert code == 1
     assert "not JSON" in error
     assert "no model's server is there" in error
 
 
-def test_nobody_there():
+def test_a_refused_connection():
     url = f"http://127.0.0.1:{free_port()}/v1/completions"
     code, _, error = ask("hi", MODEL_URL=url)
     assert code == 1
@@ -126,7 +127,7 @@ def test_nobody_there():
     assert "does the server run" in error
 
 
-def test_too_little_time(standin):
+def test_a_timeout(standin):
     code, _, error = ask("[[fault=silence]] hi", MODEL_URL=standin.url, MODEL_TIMEOUT="0.5")
     assert code == 1
     assert "raise MODEL_TIMEOUT" in error

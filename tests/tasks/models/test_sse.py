@@ -1,4 +1,4 @@
-"""Events of a stream, however it is cut into chunks."""
+"""The events of a stream do not depend on how it is split into chunks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_any_split_gives_the_same_events(cuts):
 
 
 @pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\r\r"])
-def test_an_event_is_given_when_its_end_comes(end):
+def test_an_event_is_yielded_as_soon_as_it_ends(end):
     stream = events(iter([f"data: a{end}".encode(), b"data: b\n\n"]))
     assert next(stream) == "a"
 

@@ -1,4 +1,4 @@
-"""The stand-in speaks the protocol as Hugging Face's own client knows it."""
+"""The stand-in speaks the protocol that Hugging Face's own client expects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_whole_text_with_details(hub):
 
 
 def test_a_stream_of_text(hub):
-    # The client passes special tokens on, as TGI sends them.
+    # Like TGI, the stand-in sends special tokens, and the client passes them on.
     assert "".join(hub.text_generation(PROMPT, stream=True)).strip() == f"{WHOLE}</s>"
 
 
@@ -38,7 +38,7 @@ def test_a_stream_with_details(hub):
     assert last.details.finish_reason == "eos_token"
 
 
-def test_a_refusal(hub):
-    with pytest.raises(HfHubHTTPError) as refusal:
+def test_an_error(hub):
+    with pytest.raises(HfHubHTTPError) as error:
         hub.text_generation("Human: [[status=422]] hi Bot:")
-    assert refusal.value.response.status_code == 422
+    assert error.value.response.status_code == 422

@@ -1,4 +1,4 @@
-"""Servers that answer byte for byte as they are told, for what no decent server does."""
+"""Servers that send given bytes, to show what no correct server does."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from typing import Any
 Answer = bytes | Callable[[socket.socket], None]
 
 
-class Raw:
-    """A server that gives its first answer to the first request, and its last to all further.
+class RawServer:
+    """A server that gives each answer to one request, and the last one to all further requests.
 
-    With ``hasty`` it answers whoever connects, and reads nothing.
+    With ``reads_request=False`` it answers each connection without reading from it.
     """
 
-    def __init__(self, answers: Sequence[Answer], *, hasty: bool = False) -> None:
-        self.asked: list[bytes] = []  # the requests, head and body
-        self._hasty = hasty
+    def __init__(self, answers: Sequence[Answer], *, reads_request: bool = True) -> None:
+        self.requests: list[bytes] = []  # head and body
+        self._reads_request = reads_request
         self.connected = threading.Event()
         self.closed = threading.Event()  # by the client
         self._answers = answers
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.place = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.url = f"http://{self.place}"
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http://{self.address}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def body(self, number: int) -> Any:
-        """Return the body of a request, decoded."""
-        return json.loads(self.asked[number].partition(b"\r\n\r\n")[2])
+        """Return the parsed JSON body of a request."""
+        return json.loads(self.requests[number].partition(b"\r\n\r\n")[2])
 
     def wait_closed(self, client: socket.socket) -> None:
-        """Answer no more until the client has closed its connection."""
+        """Wait until the client has closed its connection."""
         with suppress(OSError):
             while client.recv(65536):
                 pass
@@ -54,8 +54,8 @@ class Raw:
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
             self.connected.set()
-            number = len(self.asked)
-            self.asked.append(b"" if self._hasty else _request(client))
+            number = len(self.requests)
+            self.requests.append(_request(client) if self._reads_request else b"")
             answer = self._answers[min(number, len(self._answers) - 1)]
             if isinstance(answer, bytes):
                 client.sendall(answer)
@@ -64,9 +64,9 @@ class Raw:
 
 
 @contextmanager
-def raw(*answers: Answer, hasty: bool = False) -> Iterator[Raw]:
-    """Serve these answers."""
-    server = Raw(answers, hasty=hasty)
+def raw_server(*answers: Answer, reads_request: bool = True) -> Iterator[RawServer]:
+    """Run a server with these answers, one for each request."""
+    server = RawServer(answers, reads_request=reads_request)
     try:
         yield server
     finally:
@@ -74,14 +74,14 @@ def raw(*answers: Answer, hasty: bool = False) -> Iterator[Raw]:
 
 
 def http(body: Any, status: str = "200 OK", **headers: str) -> bytes:
-    """Return a whole response; a body that is no bytes is sent as JSON."""
+    """Return a whole response. A body other than bytes is sent as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    given = {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}
-    return head(status, **given) + data
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}
+    return head(status, **fields) + data
 
 
 def stream(*events: Any) -> bytes:
-    """Return a response that streams these events, until its connection ends."""
+    """Return a response that streams these events. It ends with its connection."""
     return head("200 OK", **{"Content-Type": "text/event-stream"}) + b"".join(
         b"data: %s\n\n" % (event if isinstance(event, bytes) else json.dumps(event).encode())
         for event in events
@@ -89,7 +89,7 @@ def stream(*events: Any) -> bytes:
 
 
 def head(status: str, **headers: str) -> bytes:
-    """Return a response up to its body."""
+    """Return the head of a response."""
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
     return ("\r\n".join(lines) + "\r\nConnection: close\r\n\r\n").encode()
 
@@ -97,19 +97,19 @@ def head(status: str, **headers: str) -> bytes:
 def _request(client: socket.socket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += _some(client)
-    top, _, body = data.partition(b"\r\n\r\n")
+        data += _received(client)
+    fields, _, body = data.partition(b"\r\n\r\n")
     lengths = [
         int(line.split(b":")[1])
-        for line in top.split(b"\r\n")
+        for line in fields.split(b"\r\n")
         if line.lower().startswith(b"content-length:")
     ]
     while len(body) < sum(lengths):
-        body += _some(client)
-    return top + b"\r\n\r\n" + body
+        body += _received(client)
+    return fields + b"\r\n\r\n" + body
 
 
-def _some(client: socket.socket) -> bytes:
+def _received(client: socket.socket) -> bytes:
     data = client.recv(65536)
     if not data:
         raise ConnectionResetError

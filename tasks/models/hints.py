@@ -1,4 +1,4 @@
-"""What an operator can do about a model that does not answer."""
+"""Hints for an operator whose model does not answer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from chat.settings import Settings
 from tasks.models.failures import PromptTooLong
 from tasks.models.http import Bearer
 
-PATHS = ("/v1/completions", "/v1/chat/completions")
+OPENAI_PATHS = ("/v1/completions", "/v1/chat/completions")
+_MODEL_LIST_TIMEOUT = 5  # seconds
 
 
-def advice(settings: Settings, error: ModelError) -> str:
-    """Return what to change, in a sentence; nothing where only the cause can tell."""
+def hint(settings: Settings, error: ModelError) -> str:
+    """Return a sentence that says what to change, empty if ``error`` explains itself.
+
+    May ask the server which models it has.
+    """
     cause = str(error)
     url, token = settings.model_url or "", settings.model_token
-    told = re.match(r"HTTP (\d+)", cause)
-    status = int(told[1]) if told else 0
+    status_in_cause = re.match(r"HTTP (\d+)", cause)
+    status = int(status_in_cause[1]) if status_in_cause else 0
     path = urlsplit(url).path.rstrip("/")
     if status in (401, 403):
         return (
@@ -33,25 +37,25 @@ def advice(settings: Settings, error: ModelError) -> str:
     if 300 <= status < 400:
         return "The model is at another address: put that one into MODEL_URL."
     if status == 429:
-        return "The server is busy, or what you may use of it is used up: try again later."
-    if status >= 500 and path.endswith(PATHS[1]):
+        return "The server is busy, or your quota is used up: try again later."
+    if status >= 500 and path.endswith(OPENAI_PATHS[1]):
         return (
-            "See the server's log. A model that has no chat template, as GPT-J, needs a"
-            f" MODEL_URL that ends in {PATHS[0]}."
+            "See the server's log. A model that has no chat template, such as GPT-J, needs a"
+            f" MODEL_URL that ends in {OPENAI_PATHS[0]}."
         )
     if status >= 500:
         return "See the server's log."
     if isinstance(error, PromptTooLong):
-        return "Set MODEL_CONTEXT to the tokens that the model takes."
+        return "Set MODEL_CONTEXT to the number of tokens that the model takes."
     if status or "not JSON" in cause or "not of the protocol" in cause:
-        served = _served(url, token)
-        if served and path.endswith(PATHS) and settings.model_name not in served:
+        served = _served_models(url, token)
+        if served and path.endswith(OPENAI_PATHS) and settings.model_name not in served:
             return (
                 f"The server does not have {settings.model_name}:"
                 f" set MODEL_NAME to {' or '.join(served[:5])}."
             )
-        if served is not None and not path.endswith(PATHS):
-            return f"MODEL_URL has to end in {' or '.join(PATHS)} there."
+        if served is not None and not path.endswith(OPENAI_PATHS):
+            return f"MODEL_URL has to end in {' or '.join(OPENAI_PATHS)} there."
         if status not in (400, 422):
             return "The path of MODEL_URL is wrong, or no model's server is there."
     if cause.startswith(("Connect", "SSLError", "ProxyError")):
@@ -61,16 +65,19 @@ def advice(settings: Settings, error: ModelError) -> str:
     return ""
 
 
-def _served(url: str, token: str | None) -> list[str] | None:
+def _served_models(url: str, token: str | None) -> list[str] | None:
     """Return the names of a server's models, None if it does not speak OpenAI's protocols."""
     base, v1, _ = url.partition("/v1/")
     if not v1:
         parts = urlsplit(url)
         base = f"{parts.scheme}://{parts.netloc}"
     try:
-        answer = requests.get(
-            f"{base}/v1/models", auth=Bearer(token), timeout=5, allow_redirects=False
+        response = requests.get(
+            f"{base}/v1/models",
+            auth=Bearer(token),
+            timeout=_MODEL_LIST_TIMEOUT,
+            allow_redirects=False,
         )
-        return [str(model["id"]) for model in answer.json()["data"]]
+        return [str(model["id"]) for model in response.json()["data"]]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,7 @@
-"""A GPT-J with random weights, so small that any machine serves it. It talks gibberish.
+"""A GPT-J with random weights, small enough for any machine. Its replies are gibberish.
 
-`python -m local.tiny FOLDER` makes it, always the same, with a tokenizer trained on our own docs.
+`python -m local.tiny_gptj FOLDER` writes it. The weights are the same each time, and the tokenizer
+is trained on our own documentation.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def make(folder: Path) -> None:
         )
     )
     model.generation_config = GenerationConfig(
-        # Words alone, the likeliest each time, no two in the same order again: a reply is never
-        # empty, and always the same.
+        # Only tokens that are words, decoded greedily, and no pair of them twice: a reply is never
+        # empty, and the same each time.
         suppress_tokens=[i for i in range(len(tokenizer)) if i not in words],
         no_repeat_ngram_size=2,
         bos_token_id=end,
@@ -59,6 +60,6 @@ def _is_word(token: str) -> bool:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m local.tiny", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.tiny_gptj", description=__doc__)
     parser.add_argument("folder", type=Path)
     make(parser.parse_args().folder)
