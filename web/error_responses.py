@@ -1,4 +1,4 @@
-"""Errors over HTTP: always JSON, never a traceback."""
+"""HTTP responses for errors: always JSON, never a traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def answer_in_json(app: Flask) -> None:
-    """Have ``app`` answer each error with ``{"detail": …}``."""
+    """Make ``app`` respond to each error with ``{"detail": …}``."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
@@ -28,10 +28,10 @@ def answer_in_json(app: Flask) -> None:
     @app.errorhandler(Busy)
     def busy(error: Busy) -> tuple[Response, int, dict[str, str]]:
         log.warning("%s", error)
-        wait = {"Retry-After": str(math.ceil(error.retry_after or 1))}
-        return jsonify(detail="The chat is out of reach right now. Try again."), 503, wait
+        headers = {"Retry-After": str(math.ceil(error.retry_after or 1))}
+        return jsonify(detail="The chat is out of reach right now. Try again."), 503, headers
 
     @app.errorhandler(Exception)
     def failed(_: Exception) -> tuple[Response, int]:
-        log.exception("a request failed by our own fault")
+        log.exception("a request failed with an unexpected error")
         return jsonify(detail="Something went wrong on our side."), 500
