@@ -26,7 +26,7 @@ worker_connections = 20_000
 keepalive = 75
 control_socket_disable = True  # signals are enough to control the processes
 
-# The WebSockets are closed before it is over, and Heroku kills the dyno after it (chat/timing.py).
+# The WebSockets are closed within this time; Heroku kills the dyno later (chat/timing.py).
 graceful_timeout = int(GRACEFUL_TIMEOUT)
 
 

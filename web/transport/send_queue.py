@@ -28,13 +28,13 @@ _NO_LINGER = struct.pack("ii", 1, 0)  # on, 0 s
 class SendQueue:
     """The sending half of a connection. Any thread may call it.
 
-    The caller's thread hands a frame to the kernel, which takes most frames at once. If it does
-    not, a thread is started that writes the rest and what is queued meanwhile, and then ends. So
-    an idle client costs no thread, and a slow client delays no other.
+    The caller's thread hands a frame to the kernel, which takes most frames at once. If the kernel
+    takes only a part, a new thread writes the rest and the frames that are queued meanwhile, and
+    then ends. So an idle client costs no thread, and a slow client delays no other.
 
-    ``deadline`` is in seconds of the monotonic clock. The frame that is being written must be
-    written by then; after `close`, all that is queued; and when all is written, the client must
-    have ended the connection by then.
+    ``deadline`` is in seconds of the monotonic clock. Before `close` it is for the frame that is
+    being written; after `close`, for all queued frames; and once they are written, for the client
+    to end the connection.
     """
 
     def __init__(self, sock: socket.socket, send_within: float, close_within: float) -> None:
@@ -68,7 +68,7 @@ class SendQueue:
     def close(self, frame: bytes, *, discard: bool = False, within: float | None = None) -> None:
         """Write a last frame after those that are queued, then end the stream to the client.
 
-        ``discard``: do not write what is queued before it. ``within``: seconds to write all of it.
+        ``discard``: drop the queued frames. ``within``: seconds to write all frames.
         """
         with self._lock:
             if self._closed:
@@ -82,7 +82,7 @@ class SendQueue:
     def abort(self, *, reset: bool = False) -> None:
         """End the connection at once, in both directions. A thread that reads or writes returns.
 
-        ``reset``: the kernel also discards what it has not sent yet.
+        ``reset``: the kernel also drops the bytes that it has not sent yet.
         """
         with self._lock:
             self._abort(reset)
@@ -146,7 +146,7 @@ class SendQueue:
     def _abort(self, reset: bool = False) -> None:
         self._closed = self._aborted = True
         self.deadline = math.inf
-        cut = self._queued is not None  # the writer's frame, so that what was sent of it is no use
+        cut = self._queued is not None  # the writer's frame is not complete, and never will be
         self._discard_queued()
         with suppress(OSError):  # the connection has ended
             if reset or cut:

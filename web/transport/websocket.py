@@ -1,7 +1,7 @@
 """One WebSocket connection, from its handshake to its end.
 
 simple-websocket 1.1.0 reads ahead in a thread of its own, without a bound. Here the caller of
-`receive` reads from the socket. What it has not read stays with the client, by TCP flow control.
+`receive` reads from the socket. Unread messages stay with the client, by TCP flow control.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class WebSocket(Server):  # type: ignore[misc]
     def wait_closed(self) -> None:
         """After `close`: wait until the connection has ended. The timeouts limit this to seconds.
 
-        What the client still sends is read and discarded. If it were left unread, the kernel would
-        reset the connection, and the client could lose the frames that were sent last.
+        Data that the client still sends is read and discarded. If it stayed unread, the kernel
+        would reset the connection, and the client could lose the frames that were sent last.
         """
         try:
             while self.sock.recv(_READ_SIZE):
@@ -120,9 +120,9 @@ class WebSocket(Server):  # type: ignore[misc]
         self._send_queue.join()
 
     def abort(self, *, reset: bool = False) -> None:
-        """End the connection at once; what is queued is lost. May be called again.
+        """End the connection at once and drop the queued frames. May be called again.
 
-        ``reset``: the kernel also discards what it has not sent yet, as for a dead client.
+        ``reset``: the kernel also drops the bytes that it has not sent yet.
         """
         self.closed = True
         self._ping_timer.stop()
