@@ -1,4 +1,8 @@
-"""How gunicorn serves the web process. It must not import what gevent has yet to patch."""
+"""gunicorn's settings for the web process.
+
+gunicorn loads them before gevent patches the standard library: import nothing here that opens
+sockets or starts threads.
+"""
 
 import re
 import resource
@@ -16,28 +20,28 @@ bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
 reload = _settings.app_env == "development"
 
-# A socket is a greenlet here, at some 40 KB, where a thread would be a stack.
+# A WebSocket costs a greenlet, some 40 KB with all its state. A thread would cost a stack.
 worker_class = "web.server.gunicorn_worker.BoundedWorker"
 worker_connections = 20_000
 keepalive = 75
-control_socket_disable = True  # the processes are watched, and told, by signals
+control_socket_disable = True  # signals are enough to control the processes
 
-# A dyno is killed 30 s after its SIGTERM, so that the sockets must be closed well before.
+# The WebSockets are closed within this time; Heroku kills the dyno later (chat/timing.py).
 graceful_timeout = int(GRACEFUL_TIMEOUT)
 
 
-_LONGEST = 500  # characters of what a client sent, in one line of the log
+_MAX_LOG_LINE = 500  # characters; a line may contain what a client sent
 _TOKEN = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 def _mask(record):
-    """Keep tokens out of what gunicorn says of requests that it cannot read."""
-    record.msg, record.args = _TOKEN.sub("***", record.getMessage())[:_LONGEST], ()
+    """Mask tokens in what gunicorn logs of requests that it cannot read."""
+    record.msg, record.args = _TOKEN.sub("***", record.getMessage())[:_MAX_LOG_LINE], ()
     return True
 
 
 class Logger(glogging.Logger):
-    """Shows a path as it was sent, since line ends in it would forge lines, and no token."""
+    """Logs no tokens, and paths as they were sent: a decoded line end would forge a log line."""
 
     def setup(self, cfg):
         super().setup(cfg)
@@ -50,17 +54,17 @@ class Logger(glogging.Logger):
 
 logger_class = Logger
 
-# The query may hold a token, so it stays out of the log.
+# %(U)s is the path without the query, which may contain a token.
 accesslog = "-"
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
 
-# Each socket is a file: take as many as the system allows.
+# Each socket is an open file, so raise the limit as far as the system allows.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 
 
 def post_worker_init(worker):
-    """Close the sockets when the process is asked to go: gunicorn itself would wait for them."""
-    from web.server.drain import close_sockets_when_leaving
+    """Close the WebSockets on shutdown. gunicorn itself would wait until the clients close them."""
+    from web.server.drain import close_websockets_on_shutdown
 
-    close_sockets_when_leaving(worker)
+    close_websockets_on_shutdown(worker)

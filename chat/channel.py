@@ -91,7 +91,8 @@ class Listener:
         self._connected = self._ping_sent = False
         self._connection.disconnect()
         self._connection.connect()
-        self._connected = True
+        with self._send_lock:  # a sender may still be failing with the old connection
+            self._connected = True
 
     def subscribe(self, tokens: Iterable[str]) -> None:
         """Subscribe to sessions. `read` returns `Subscribed` for each once Redis confirms it."""
@@ -117,7 +118,8 @@ class Listener:
             except OSError:
                 # Half a command may have been sent, so the connection cannot be used any more. The
                 # reader notices that it is closed.
-                self._connected = False
+                if self._connection._sock is sock:
+                    self._connected = False
                 with suppress(OSError):  # it is closed already
                     sock.shutdown(socket.SHUT_RDWR)
 

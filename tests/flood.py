@@ -1,8 +1,8 @@
-"""A client that sends without end, and comes back as soon as its connection ends.
+"""A client that sends without end, and reconnects as soon as its connection ends.
 
     python -m tests.flood KIND PORT
 
-A process of its own, so that a test's own thread and its clock are not slowed down by it.
+It is a process of its own, so that it does not slow down the test that measures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _filled(unit: bytes) -> bytes:
     return unit * (_PIECE // len(unit))
 
 
-def _for_ever(first: str, unit: bytes) -> Iterator[bytes]:
+def _endless(first: str, unit: bytes) -> Iterator[bytes]:
     yield first.encode()
     piece = _filled(unit)
     while True:
@@ -40,10 +40,10 @@ def _slowly(first: str, unit: bytes) -> Iterator[bytes]:
         yield unit
 
 
-def _socket(port: int, frame: bytes) -> Iterator[bytes]:
-    """Frames on a WebSocket, on a session of its own; masked with zeros."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/token?name=Eve", b"") as answer:
-        token = json.load(answer)["token"]
+def _websocket(port: int, frame: bytes) -> Iterator[bytes]:
+    """Yield a handshake with a new session, then ``frame``, masked with zeros, without end."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/token?name=Eve", b"") as response:
+        token = json.load(response)["token"]
     key = base64.b64encode(os.urandom(16)).decode()
     yield (
         f"GET /chat?token={token} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
@@ -56,54 +56,54 @@ def _socket(port: int, frame: bytes) -> Iterator[bytes]:
 
 
 KINDS = {
-    "one-byte chunks": lambda _: _for_ever(
+    "one-byte chunks": lambda _: _endless(
         _HEAD + "Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"
     ),
-    "large chunks": lambda _: _for_ever(
+    "large chunks": lambda _: _endless(
         _HEAD + "Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"a" * 4096 + b"\r\n"
     ),
-    "an endless chunk extension": lambda _: _for_ever(
+    "an endless chunk extension": lambda _: _endless(
         _HEAD + "Transfer-Encoding: chunked\r\n\r\n1;", b"a"
     ),
-    "endless trailers": lambda _: _for_ever(
+    "endless trailers": lambda _: _endless(
         _HEAD + "Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n"
     ),
-    "a body of a terabyte": lambda _: _for_ever(_HEAD + f"Content-Length: {10**12}\r\n\r\n", b"a"),
+    "a body of a terabyte": lambda _: _endless(_HEAD + f"Content-Length: {10**12}\r\n\r\n", b"a"),
     "a body that trickles": lambda _: _slowly(_HEAD + "Content-Length: 60000\r\n\r\n", b"a"),
     "chunks that trickle": lambda _: _slowly(
         _HEAD + "Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"
     ),
     "a head that trickles": lambda _: _slowly("GET /test HTTP/1.1\r\n", b"A: b\r\n"),
-    "endless headers": lambda _: _for_ever("GET /test HTTP/1.1\r\n", b"A: b\r\n"),
-    "an endless line": lambda _: _for_ever("GET /", b"a"),
-    "garbage": lambda _: _for_ever("", bytes(range(256))),
-    "line ends": lambda _: _for_ever("", b"\r\n"),
-    "pipelined requests": lambda _: _for_ever("", b"GET /test HTTP/1.1\r\nHost: x\r\n\r\n"),
-    "pipelined requests, unread": lambda _: _for_ever("", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    "a handshake with a body": lambda _: _for_ever(
+    "endless headers": lambda _: _endless("GET /test HTTP/1.1\r\n", b"A: b\r\n"),
+    "an endless line": lambda _: _endless("GET /", b"a"),
+    "garbage": lambda _: _endless("", bytes(range(256))),
+    "line ends": lambda _: _endless("", b"\r\n"),
+    "pipelined requests": lambda _: _endless("", b"GET /test HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "pipelined requests, unread": lambda _: _endless("", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a handshake with a body": lambda _: _endless(
         "GET /chat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"1\r\na\r\n",
     ),
-    "WebSocket pings": lambda port: _socket(port, b"\x89\x80\x00\x00\x00\x00"),
-    "tiny WebSocket frames": lambda port: _socket(port, b"\x81\x81\x00\x00\x00\x00a"),
+    "WebSocket pings": lambda port: _websocket(port, b"\x89\x80\x00\x00\x00\x00"),
+    "tiny WebSocket frames": lambda port: _websocket(port, b"\x81\x81\x00\x00\x00\x00a"),
 }
 
 
-def _drop(line: socket.socket) -> None:
+def _discard(connection: socket.socket) -> None:
     with suppress(OSError):
-        while line.recv(_PIECE):
+        while connection.recv(_PIECE):
             pass
 
 
 def flood(kind: str, port: int) -> None:
-    """Connect, send, and begin again, until the process is killed."""
+    """Connect and send, again and again, until the process is killed."""
     while True:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as line:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
             if "unread" not in kind:
-                threading.Thread(target=_drop, args=(line,), daemon=True).start()
+                threading.Thread(target=_discard, args=(connection,), daemon=True).start()
             for piece in KINDS[kind](port):
-                line.sendall(piece)
+                connection.sendall(piece)
         time.sleep(0.01)
 
 

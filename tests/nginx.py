@@ -1,4 +1,4 @@
-"""Debian's nginx in front of a web process, set up rightly or with a mistake."""
+"""Debian's nginx in front of a web process, configured correctly or with a mistake."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import requests
 
 from tests.processes import free_port, wait_until
 
-# What the location of the chat must say, by what is lost without it.
-RIGHT = {
+# The lines that the location of the chat needs.
+_CORRECT = {
     "version": "proxy_http_version 1.1;",
     "host": "proxy_set_header Host $http_host;",
     "upgrade": "proxy_set_header Upgrade $http_upgrade;",
@@ -41,15 +41,15 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Nginx:
-    """A proxy to a port of this machine; a context that starts and ends it."""
+    """A proxy to a port of loopback. The context starts it and stops it."""
 
     def __init__(self, folder: Path, upstream: int, *, port: int = 0, **changed: str) -> None:
-        """``changed`` replaces lines of the right file, by name; '' leaves one out."""
+        """``changed`` replaces lines of `_CORRECT` by name, or adds lines. '' removes a line."""
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._file = folder / "nginx.conf"
         temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in _TEMPORARY)
-        lines = " ".join({**RIGHT, **changed}.values())
+        lines = " ".join({**_CORRECT, **changed}.values())
         values = {"folder": folder, "port": self.port, "upstream": upstream, "lines": lines}
         self._file.write_text(_FILE.format(temporary=temporary, **values))
         self._log = folder / "nginx.log"

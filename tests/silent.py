@@ -1,4 +1,4 @@
-"""A proxy whose open connections can go silent, as where a network is lost without a reset."""
+"""A TCP proxy that can stop forwarding without a reset, as a lost network does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 
 
 class SilentProxy:
-    """Forwards TCP to a port of this machine; a context that ends it."""
+    """Forwards connections to a port of loopback. The context stops it."""
 
     def __init__(self, upstream: int) -> None:
         self._upstream = upstream
@@ -22,28 +22,28 @@ class SilentProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def silence(self) -> None:
-        """Forward nothing more on what is open, and close nothing; new connections work."""
+        """Stop forwarding on the open connections, and leave them open. New ones are forwarded."""
         self._silenced |= self._open
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in (self._listener, *self._open):
+        for each in (self._listener, *self._open):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._upstream))
-                self._open |= {near, far}
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._upstream))
+                self._open |= {client, server}
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
                 if source not in self._silenced:

@@ -1,4 +1,4 @@
-"""Errors over HTTP: always JSON, never a traceback."""
+"""HTTP responses for errors: always JSON, never a traceback."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
 from chat.errors import Busy
-from web.log_throttle import Throttle
+from web.log_throttle import LogThrottle
 
 log = logging.getLogger(__name__)
 _busy_log = log.getChild("busy")
-_busy_log.addFilter(Throttle())  # an outage refuses every request
+_busy_log.addFilter(LogThrottle())  # an outage refuses every request
 
 
 def answer_in_json(app: Flask) -> None:
-    """Have ``app`` answer each error with ``{"detail": …}``."""
+    """Make ``app`` respond to each error with ``{"detail": …}``."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
@@ -31,10 +31,10 @@ def answer_in_json(app: Flask) -> None:
     @app.errorhandler(Busy)
     def busy(error: Busy) -> tuple[Response, int, dict[str, str]]:
         _busy_log.warning("%s", error)
-        wait = {"Retry-After": str(math.ceil(error.retry_after or 1))}
-        return jsonify(detail="The chat is out of reach right now. Try again."), 503, wait
+        headers = {"Retry-After": str(math.ceil(error.retry_after or 1))}
+        return jsonify(detail="The chat is out of reach right now. Try again."), 503, headers
 
     @app.errorhandler(Exception)
     def failed(_: Exception) -> tuple[Response, int]:
-        log.exception("a request failed by our own fault")
+        log.exception("a request failed with an unexpected error")
         return jsonify(detail="Something went wrong on our side."), 500

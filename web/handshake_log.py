@@ -1,7 +1,7 @@
-"""Says in the log why a WebSocket's handshake was refused, and what to do about it.
+"""Logs why a WebSocket's handshake was refused, and what the operator can do about it.
 
-A browser tells its page nothing about a refused handshake. Most are refused because a proxy in
-front of this process changed the request: that is for its operator to read.
+A browser does not let its page know why a handshake was refused. The usual cause is a proxy in
+front of this process that changed the request, which only its operator can correct.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Callable, Collection
 
 from flask import Blueprint, Request, Response, request
 
-from web.log_throttle import Throttle
+from web.log_throttle import LogThrottle
 from web.origin import differs_in_port, host_of, is_welcome
 
 log = logging.getLogger(__name__)
-log.addFilter(Throttle())
+log.addFilter(LogThrottle())
 
 _TOKEN = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_LONGEST = 120  # characters of a header that are shown
+_MAX_VALUE_LENGTH = 120  # characters of a header that are logged
 
-_HOST_CURE = (
+_HOST_FIX = (
     'Have the proxy pass Host as the browser sent it (nginx: "proxy_set_header Host $http_host;")'
 )
-_UPGRADE_CURE = (
+_UPGRADE_FIX = (
     'Have it use HTTP/1.1 and pass both headers (nginx: "proxy_http_version 1.1;"'
     ' "proxy_set_header Upgrade $http_upgrade;" "proxy_set_header Connection upgrade;")'
 )
@@ -33,10 +33,10 @@ _UPGRADE_CURE = (
 def explain_refusals(
     routes: Blueprint, path: str, allowed_origins: Collection[str], token: Callable[[], str]
 ) -> None:
-    """Log each refused handshake of the application, whose WebSocket is at ``path``.
+    """Log each handshake that the application refuses with a 4xx status.
 
-    ``token`` returns the one that the request names, or ''. Each line comes at most once a
-    minute. A failure of our own, or of Redis, has its own line.
+    ``path`` is the WebSocket's, ``allowed_origins`` as in `is_welcome`. ``token`` returns the
+    token of the current request, or ''. Each line is logged at most once a minute.
     """
 
     @routes.after_app_request
@@ -48,44 +48,44 @@ def explain_refusals(
         return response
 
 
-def _is_handshake(asked: Request, path: str) -> bool:
-    """Tell whether a request is a handshake, or looks like what a proxy left of one."""
-    headers = asked.headers
+def _is_handshake(request: Request, path: str) -> bool:
+    """Whether a request is a handshake, or may have been one before a proxy changed it."""
+    headers = request.headers
     return (
         "websocket" in headers.get("Upgrade", "").lower()
         or headers.get("Sec-Fetch-Mode") == "websocket"
         or any(name.startswith("Sec-Websocket-") for name in headers.keys())  # noqa: SIM118
-        or (asked.path == path and ("Origin" in headers or "token" in asked.args))
+        or (request.path == path and ("Origin" in headers or "token" in request.args))
     )
 
 
 def _cause(
-    asked: Request, path: str, allowed: Collection[str], names_session: bool, status: int
+    request: Request, path: str, allowed: Collection[str], has_token: bool, status: int
 ) -> str:
-    headers = asked.headers
-    if asked.path != path:
+    headers = request.headers
+    if request.path != path:
         return (
-            f"it asks for {_shown(asked.path)}, and the WebSocket is at {path}. If a proxy changes"
-            ' the path, have it pass it on as it is (nginx: "proxy_pass http://HOST:PORT;" without'
-            " a slash at its end)."
+            f"it asks for {_printable(request.path)}, and the WebSocket is at {path}. If a proxy"
+            ' changes the path, have it pass it on as it is (nginx: "proxy_pass http://HOST:PORT;"'
+            " without a slash at its end)."
         )
-    if asked.method != "GET":
-        return f"its method is {_shown(asked.method)}, and must be GET."
+    if request.method != "GET":
+        return f"its method is {_printable(request.method)}, and must be GET."
     if headers.get("Upgrade", "").lower() != "websocket":
-        return f'a proxy took its "Upgrade: websocket" line away. {_UPGRADE_CURE}.'
+        return f'a proxy took its "Upgrade: websocket" line away. {_UPGRADE_FIX}.'
     if "upgrade" not in headers.get("Connection", "").lower():
         return (
             'a proxy took its "Connection: Upgrade" line away: Connection is'
-            f" {_shown(headers.get('Subscriber'))}. {_UPGRADE_CURE}."
+            f" {_printable(headers.get('Connection'))}. {_UPGRADE_FIX}."
         )
-    wanted = ("Sec-WebSocket-Key", "Sec-WebSocket-Version")
-    missing = [name for name in wanted if name not in headers]
+    required = ("Sec-WebSocket-Key", "Sec-WebSocket-Version")
+    missing = [name for name in required if name not in headers]
     if missing:
         return f"it has no {' and no '.join(missing)}. A proxy must pass all Sec-WebSocket- lines."
-    origin, host = headers.get("Origin"), host_of(asked)
+    origin, host = headers.get("Origin"), host_of(request)
     if not is_welcome(origin, host, allowed):
-        return _foreign(origin or "", host, headers.get("X-Forwarded-Host"))
-    if status == 403 and not names_session:
+        return _origin_cause(origin or "", host, headers.get("X-Forwarded-Host"))
+    if status == 403 and not has_token:
         return (
             "it names no session. The token comes in Sec-WebSocket-Protocol or in the query: a"
             " proxy must pass both on."
@@ -94,25 +94,25 @@ def _cause(
         return "its session is not in Redis: it has expired, was erased, or never was."
     if status == 426:
         version = headers.get("Sec-WebSocket-Version")
-        return f"its Sec-WebSocket-Version is {_shown(version)}, and must be 13."
+        return f"its Sec-WebSocket-Version is {_printable(version)}, and must be 13."
     return "it cannot be read as a handshake."
 
 
-def _foreign(origin: str, host: str, forwarded: str | None) -> str:
-    page = f"the page is of {_shown(origin)}, and the request's Host is {_shown(host)}"
+def _origin_cause(origin: str, host: str, forwarded: str | None) -> str:
+    page = f"the page is of {_printable(origin)}, and the request's Host is {_printable(host)}"
     if differs_in_port(origin, host):
-        return f"{page}, with another port. {_HOST_CURE}, or name the page in ALLOWED_ORIGINS."
+        return f"{page}, with another port. {_HOST_FIX}, or name the page in ALLOWED_ORIGINS."
     if forwarded and is_welcome(origin, forwarded, ()):
         page += ", though X-Forwarded-Host has the page's own"
     return (
-        f"{page}. If both are yours: {_HOST_CURE[0].lower()}{_HOST_CURE[1:]}, or name the page in"
-        " ALLOWED_ORIGINS. If the page is not yours, it has no business here."
+        f"{page}. If both are yours: {_HOST_FIX[0].lower()}{_HOST_FIX[1:]}, or name the page in"
+        " ALLOWED_ORIGINS. If the page is not yours, the refusal is right."
     )
 
 
-def _shown(value: str | None) -> str:
-    """Return a client's text as it may stand in a log: short, in one line, without a token."""
+def _printable(value: str | None) -> str:
+    """Return a client's text as it may be logged: short, on one line, without a token."""
     if value is None:
         return "missing"
     masked = _TOKEN.sub("***", value)
-    return ascii(masked if len(masked) <= _LONGEST else f"{masked[:_LONGEST]}...")
+    return ascii(masked if len(masked) <= _MAX_VALUE_LENGTH else f"{masked[:_MAX_VALUE_LENGTH]}...")

@@ -1,4 +1,4 @@
-"""A bound for log lines that any client can cause."""
+"""Limits the log lines that any client can cause."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import logging
 import threading
 import time
 
-EVERY = 60.0  # seconds
-# So many different lines in that time; those beyond it are left out.
-MOST_LINES = 20
+INTERVAL = 60.0  # seconds
+# Different lines in one interval. Further ones are dropped.
+MAX_LINES = 20
 
 
-class Throttle(logging.Filter):
-    """Lets each line through once a minute. Any thread may log."""
+class LogThrottle(logging.Filter):
+    """Passes each line once per `INTERVAL`. Any thread may log."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}  # by line
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         line, now = record.getMessage(), time.monotonic()
         with self._lock:
-            self._said = {said: at for said, at in self._said.items() if now - at < EVERY}
-            if line in self._said or len(self._said) >= MOST_LINES:
+            recent = {text: at for text, at in self._logged_at.items() if now - at < INTERVAL}
+            self._logged_at = recent
+            if line in recent or len(recent) >= MAX_LINES:
                 return False
-            self._said[line] = now
+            recent[line] = now
             return True

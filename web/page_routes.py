@@ -1,4 +1,4 @@
-"""The chat page and the files of its build, as small on the wire as they can be."""
+"""The chat page and the files of its build, compressed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from flask import Blueprint, Response, request, send_from_directory
 
 _BUILD = Path(__file__).parent / "static"
 
-# The page loads from nowhere else, talks to nobody else, and runs no script but its own files.
-_POLICY = (
+# The page loads only its own files and connects only to its own host. No inline script runs.
+_CONTENT_SECURITY_POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
 )
-# A file whose name has the hash of its content is never another one.
+# A file whose name contains the hash of its content never changes.
 _HASHED = re.compile(r"-[\w-]{8}\.(js|css)$")
-_A_YEAR = 365 * 24 * 3600  # seconds
+_ONE_YEAR = 365 * 24 * 3600  # seconds
 
 
 def page() -> Blueprint:
-    """Return the routes of the page; each chat has an address of its own in it."""
+    """Return the routes of the page. Each chat has its own URL, with the same page."""
     routes = Blueprint("page", __name__)
 
     @routes.get("/")
     @routes.get("/chat/<chat_id>")
     def show(chat_id: str = "") -> Response:
         response = _send("index.html")
-        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
@@ -41,9 +41,9 @@ def page() -> Blueprint:
 
 
 def _send(name: str) -> Response:
-    """Return a file of the build, compressed for who takes that."""
+    """Return a file of the build, compressed if the client accepts gzip."""
     hashed = _HASHED.search(name)
-    response = send_from_directory(_BUILD, name, max_age=_A_YEAR if hashed else None)
+    response = send_from_directory(_BUILD, name, max_age=_ONE_YEAR if hashed else None)
     response.cache_control.immutable = bool(hashed)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.add("Accept-Encoding")
@@ -56,6 +56,6 @@ def _send(name: str) -> Response:
     return response
 
 
-@cache  # as many as there are files: others are refused before
+@cache  # bounded by the number of files: other names got 404 before
 def _compressed(name: str) -> bytes:
     return gzip.compress((_BUILD / name).read_bytes())

@@ -1,4 +1,4 @@
-"""The sessions over HTTP: begin one, read it, erase it."""
+"""The HTTP routes that create, read and erase a session."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _NAME = NameSchema()
 
 
 def given_token() -> str:
-    """Return the token that the request names, in its query or as a bearer; '' if none."""
+    """Return the token in the request's query or ``Authorization`` header; '' if there is none."""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     return request.args.get("token") or (bearer.strip() if scheme.lower() == "bearer" else "")
 
 
 def sessions(store: SessionStore) -> Blueprint:
-    """Return the routes under which clients begin, read and erase their sessions."""
+    """Return the routes that clients create, read and erase their sessions with."""
     routes = Blueprint("sessions", __name__)
 
     @routes.get("/test")
@@ -30,12 +30,12 @@ def sessions(store: SessionStore) -> Blueprint:
         return jsonify(msg="API is Online")
 
     @routes.post("/token")
-    def begin() -> Response:
-        name = _NAME.load(_given("name"))["name"]
+    def create() -> Response:
+        name = _NAME.load(_request_field("name"))["name"]
         return jsonify(_SESSION.dump(store.create(name)))
 
     @routes.route("/refresh_token", methods=["GET", "POST"])
-    def refresh() -> Response:
+    def read() -> Response:
         return jsonify(_SESSION.dump(store.history(given_token())))
 
     @routes.delete("/token")
@@ -54,8 +54,11 @@ def sessions(store: SessionStore) -> Blueprint:
     return routes
 
 
-def _given(field: str) -> dict[str, Any]:
-    """Return a field of the query, of a form or of a JSON body, the first that has it."""
+def _request_field(field: str) -> dict[str, Any]:
+    """Return a field with its value from the query, the form or the JSON body.
+
+    The first of them that has the field counts. Returns {} if none has it.
+    """
     for source in (request.args, request.form, _json()):
         if isinstance(source, dict) and field in source:
             return {field: source[field]}
@@ -63,8 +66,8 @@ def _given(field: str) -> dict[str, Any]:
 
 
 def _json() -> Any:
-    """Return the JSON body, or None if it is none."""
+    """Return the JSON body, or None if the body is not JSON."""
     try:
         return request.get_json(silent=True)
-    except RecursionError:  # nested beyond all measure
+    except RecursionError:  # nested too deeply
         return None

@@ -1,4 +1,4 @@
-"""Why a handshake was refused stands in the log, for whoever runs the proxy that spoilt it."""
+"""The log says why a handshake was refused, for the operator of the proxy that changed it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-def shake(web: System, *, path: str = "/chat", method: str = "GET", **changed: str | None) -> int:
-    """Send a handshake with a session's token and some headers ``changed``; return its status."""
+def send_handshake(
+    web: System, *, path: str = "/chat", method: str = "GET", **changed: str | None
+) -> int:
+    """Send a handshake with a session's token and ``changed`` headers; return the status."""
     token = begin(web.web.url)
     headers: dict[str, str | None] = {**WEBSOCKET, "Sec-WebSocket-Protocol": f"bearer.{token}"}
     for name, value in changed.items():
@@ -43,12 +45,12 @@ def shake(web: System, *, path: str = "/chat", method: str = "GET", **changed: s
         return connection.getresponse().status
 
 
-def lines(web: System) -> list[str]:
+def refusals(web: System) -> list[str]:
     return [line for line in web.output().splitlines() if "handshake was refused" in line]
 
 
 @pytest.mark.parametrize(
-    ("changed", "status", "said"),
+    ("changed", "status", "expected"),
     [
         ({"Origin": "http://a.test:8080", "Host": "a.test"}, 403, "http_host"),
         ({"Origin": "https://a.test:8443", "Host": "a.test"}, 403, "another port"),
@@ -80,44 +82,44 @@ def lines(web: System) -> list[str]:
         ({"method": "POST"}, 405, "its method is 'POST'"),
     ],
 )
-def test_the_cause_of_a_refusal_stands_in_the_log_once(web, changed, status, said):
-    before = len(lines(web))
+def test_the_cause_of_a_refusal_is_logged_once(web, changed, status, expected):
+    before = len(refusals(web))
     for _ in range(3):
-        assert shake(web, **changed) == status
-    wait_until(lambda: any(said in line for line in lines(web)), within=10)
-    new = lines(web)[before:]
-    assert len(new) <= 1  # the same words may stand there for another one of these
+        assert send_handshake(web, **changed) == status
+    wait_until(lambda: any(expected in line for line in refusals(web)), within=10)
+    new = refusals(web)[before:]
+    assert len(new) <= 1  # another parameter may have logged the same line before
     assert all(f"({status})" in line for line in new)
     for name in ("Origin", "Host"):
         assert all(changed.get(name, "") in line for line in new) or "Origin" not in changed
 
 
-def test_what_is_no_handshake_is_not_spoken_of(web):
-    before = lines(web)
+def test_refused_requests_that_are_not_handshakes_are_not_logged(web):
+    before = refusals(web)
     plain = dict.fromkeys(WEBSOCKET) | {"Sec_WebSocket_Protocol": None}
-    assert shake(web, **plain, path="/nowhere", Origin="http://g.test") == 404
-    assert shake(web, **plain) == 400
-    assert lines(web) == before
+    assert send_handshake(web, **plain, path="/nowhere", Origin="http://g.test") == 404
+    assert send_handshake(web, **plain) == 400
+    assert refusals(web) == before
 
 
-def test_the_log_takes_no_control_characters_no_endless_line_and_no_token(web):
+def test_the_log_lines_have_no_control_characters_and_no_token_and_are_short(web):
     token = new_id()
-    shake(web, Origin=f"http://h.test/{token}/\x85\xff{'x' * 3000}")
-    shake(web, Connection=f"close, {token}")
-    shake(web, path="/h%0aforged", Origin="http://h.test")
-    shake(web, Host=f"h.test/{token}", Origin="http://h.test")
-    wait_until(lambda: len([line for line in lines(web) if "h.test" in line]) >= 1)
+    send_handshake(web, Origin=f"http://h.test/{token}/\x85\xff{'x' * 3000}")
+    send_handshake(web, Connection=f"close, {token}")
+    send_handshake(web, path="/h%0aforged", Origin="http://h.test")
+    send_handshake(web, Host=f"h.test/{token}", Origin="http://h.test")
+    wait_until(lambda: len([line for line in refusals(web) if "h.test" in line]) >= 1)
     assert token not in web.output()
     assert "\nforged" not in web.output()
-    assert max(map(len, lines(web))) < 800
-    assert all(line.isascii() for line in lines(web))
+    assert max(map(len, refusals(web))) < 800
+    assert all(line.isascii() for line in refusals(web))
 
 
-def test_a_flood_of_refusals_leaves_a_few_lines(web):
-    before = len(lines(web))
+def test_many_refusals_leave_few_log_lines(web):
+    before = len(refusals(web))
     for number in range(60):
-        assert shake(web, Origin=f"http://flood{number}.test") == 403
-    assert len(lines(web)) - before <= 20
+        assert send_handshake(web, Origin=f"http://flood{number}.test") == 403
+    assert len(refusals(web)) - before <= 20
 
 
 @pytest.mark.parametrize(
@@ -130,5 +132,5 @@ def test_a_flood_of_refusals_leaves_a_few_lines(web):
         (None, "a.test"),
     ],
 )
-def test_the_pages_own_host_is_welcome_whatever_its_name(web, origin, host):
-    assert shake(web, Origin=origin, Host=host) == 101
+def test_a_page_of_the_own_host_may_connect_whatever_the_name_of_the_host(web, origin, host):
+    assert send_handshake(web, Origin=origin, Host=host) == 101

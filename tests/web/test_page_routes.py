@@ -10,7 +10,7 @@ import requests
 
 from tests.processes import ROOT
 
-FIRST_LOAD = 150_000  # bytes
+MAX_FIRST_LOAD = 150_000  # bytes
 BUILD = ROOT / "web" / "static"
 INDEX = (BUILD / "index.html").read_text()
 NAMES = re.findall(r'(?:src|href)="/static/([^"]+)"', INDEX)
@@ -20,19 +20,19 @@ def get(system, path, **headers):
     return requests.get(system.web.url + path, headers=headers, stream=True, timeout=20)
 
 
-def on_the_wire(system, path):
-    answer = get(system, path)
-    return len(answer.raw.read(decode_content=False))
+def bytes_on_the_wire(system, path):
+    response = get(system, path)
+    return len(response.raw.read(decode_content=False))
 
 
 def test_the_first_load_is_small(system):
     assert len(NAMES) == 3  # the script, the style and the icon
     paths = ["/", *(f"/static/{name}" for name in NAMES)]
-    assert sum(on_the_wire(system, path) for path in paths) < FIRST_LOAD
+    assert sum(bytes_on_the_wire(system, path) for path in paths) < MAX_FIRST_LOAD
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_is_compressed_for_who_takes_that(system, name):
+def test_a_file_is_compressed_if_the_client_accepts_gzip(system, name):
     packed = get(system, f"/static/{name}", **{"Accept-Encoding": "gzip"})
     plain = get(system, f"/static/{name}", **{"Accept-Encoding": "identity"})
     assert gzip.decompress(packed.raw.read(decode_content=False)) == (BUILD / name).read_bytes()
@@ -42,7 +42,7 @@ def test_a_file_is_compressed_for_who_takes_that(system, name):
     assert "nosniff" in packed.headers["X-Content-Type-Options"]
 
 
-def test_a_file_named_for_its_content_is_kept_and_the_page_is_asked_for_again(system):
+def test_a_file_with_a_hash_in_its_name_is_cached_and_the_page_is_revalidated(system):
     for name in NAMES:
         control = get(system, f"/static/{name}").headers["Cache-Control"]
         assert ("immutable" in control) == name.startswith("index-")
@@ -53,5 +53,5 @@ def test_a_file_named_for_its_content_is_kept_and_the_page_is_asked_for_again(sy
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2fapp.py"])
-def test_there_are_no_other_files(system, name):
+def test_other_files_are_not_served(system, name):
     assert get(system, f"/static/{name}").status_code == 404

@@ -1,4 +1,4 @@
-"""The sessions over HTTP, on a running web process."""
+"""The routes that create, read and erase sessions, on a running web process."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def call(system, method, path, **options):
 
 
 def test_the_api_says_that_it_is_online(system):
-    answer = call(system, "GET", "/test")
-    assert (answer.status_code, answer.json()) == (200, {"msg": "API is Online"})
+    response = call(system, "GET", "/test")
+    assert (response.status_code, response.json()) == (200, {"msg": "API is Online"})
 
 
 @pytest.mark.parametrize(
     "given", [{"params": {"name": " Ada "}}, {"json": {"name": "Ada"}}, {"data": {"name": "Ada"}}]
 )
-def test_a_session_begins_with_a_name_from_query_json_or_form(system, given):
-    answer = call(system, "POST", "/token", **given)
-    assert answer.status_code == 200
-    session = answer.json()
+def test_a_session_is_created_with_a_name_from_query_json_or_form(system, given):
+    response = call(system, "POST", "/token", **given)
+    assert response.status_code == 200
+    session = response.json()
     assert set(session) == {"token", "name", "session_start", "messages"}
     assert (session["name"], session["messages"]) == ("Ada", [])
     assert uuid.UUID(session["token"]).version == 4
@@ -39,7 +39,7 @@ def test_a_session_begins_with_a_name_from_query_json_or_form(system, given):
 
 
 @pytest.mark.parametrize("name", ["x", "x" * 100, "é" * 100, "名前"])
-def test_a_name_has_up_to_a_hundred_characters(system, name):
+def test_a_name_may_have_up_to_a_hundred_characters(system, name):
     assert call(system, "POST", "/token", params={"name": name}).json()["name"] == name
 
 
@@ -58,13 +58,13 @@ def test_a_name_has_up_to_a_hundred_characters(system, name):
         {"data": '{"name": "\\ud800"}', "headers": {"Content-Type": "application/json"}},
     ],
 )
-def test_a_name_that_is_none_is_refused(system, given):
-    answer = call(system, "POST", "/token", **given)
-    assert (answer.status_code, answer.json()) == (400, BAD_NAME)
+def test_an_invalid_name_is_refused(system, given):
+    response = call(system, "POST", "/token", **given)
+    assert (response.status_code, response.json()) == (400, BAD_NAME)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_session_is_read_by_its_token_in_the_query_or_as_a_bearer(system, method):
+def test_a_session_is_read_with_its_token_in_the_query_or_as_a_bearer(system, method):
     token = begin(system.web.url, "Ada")
     by_query = call(system, method, f"/refresh_token?token={token}")
     bearer = {"Authorization": f"Bearer {token}"}
@@ -84,27 +84,27 @@ def test_a_session_is_read_by_its_token_in_the_query_or_as_a_bearer(system, meth
         "11111111-1111-1111-8111-111111111111",  # of version 1
     ],
 )
-def test_what_is_no_token_reads_nothing(system, method, token):
-    answer = call(system, method, "/refresh_token", params={"token": token})
-    assert (answer.status_code, answer.json()) == (400, GONE)
+def test_an_invalid_or_unknown_token_reads_nothing(system, method, token):
+    response = call(system, method, "/refresh_token", params={"token": token})
+    assert (response.status_code, response.json()) == (400, GONE)
 
 
-def test_a_key_that_is_no_token_is_never_asked_for(system):
+def test_a_redis_key_that_is_not_a_token_cannot_be_read(system):
     system.client.set("secret", "value")
     assert call(system, "GET", "/refresh_token?token=secret").status_code == 400
 
 
 def test_an_erased_session_is_gone(system):
     token = begin(system.web.url)
-    answer = call(system, "DELETE", f"/token?token={token}")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = call(system, "DELETE", f"/token?token={token}")
+    assert (response.status_code, response.content) == (204, b"")
     assert system.client.exists(token) == 0
     for method, path in (("DELETE", "/token"), ("GET", "/refresh_token")):
-        answer = call(system, method, f"{path}?token={token}")
-        assert (answer.status_code, answer.json()) == (400, GONE)
+        response = call(system, method, f"{path}?token={token}")
+        assert (response.status_code, response.json()) == (400, GONE)
 
 
-def test_reading_a_session_renews_its_hour(system):
+def test_reading_a_session_renews_its_expiry(system):
     token = begin(system.web.url)
     system.client.expire(token, 100)
     call(system, "GET", f"/refresh_token?token={token}")
@@ -115,15 +115,15 @@ def test_reading_a_session_renews_its_hour(system):
     ("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/token", 405)]
 )
 def test_errors_are_json(system, method, path, status):
-    answer = call(system, method, path)
-    assert answer.status_code == status
-    assert set(answer.json()) == {"detail"}
+    response = call(system, method, path)
+    assert response.status_code == status
+    assert set(response.json()) == {"detail"}
 
 
-def test_pages_of_allowed_origins_may_read_the_answers(system):
+def test_only_pages_of_allowed_origins_may_read_the_responses(system):
     for origin, allowed in (("http://localhost:3000", True), ("http://evil.example", False)):
-        answer = call(system, "POST", "/token?name=Ada", headers={"Origin": origin})
-        assert (answer.headers.get("Access-Control-Allow-Origin") == origin) == allowed
+        response = call(system, "POST", "/token?name=Ada", headers={"Origin": origin})
+        assert (response.headers.get("Access-Control-Allow-Origin") == origin) == allowed
 
 
 def test_no_token_reaches_the_access_log(system):
@@ -134,26 +134,26 @@ def test_no_token_reaches_the_access_log(system):
     assert token not in system.web.output()
 
 
-def test_a_path_cannot_forge_lines_in_the_access_log(system):
+def test_a_path_cannot_forge_a_line_of_the_access_log(system):
     call(system, "GET", "/one%0Atwo%1B[2J%FF")
     wait_until(lambda: "/one" in system.web.output())
     assert '"GET /one%0Atwo%1B%5B2J%FF" 404' in system.web.output()
 
 
-def test_no_token_reaches_the_log_from_a_request_that_cannot_be_read(system):
+def test_no_token_of_a_malformed_request_reaches_the_log(system):
     token = begin(system.web.url)
-    with socket.create_connection(("127.0.0.1", system.web.port), timeout=20) as line:
-        line.sendall(f"GET /refresh_token?token={token}\r\n\r\n".encode())
-        while line.recv(4096):
+    with socket.create_connection(("127.0.0.1", system.web.port), timeout=20) as connection:
+        connection.sendall(f"GET /refresh_token?token={token}\r\n\r\n".encode())
+        while connection.recv(4096):
             pass
     wait_until(lambda: "refresh_token?token=***" in system.web.output())
     assert token not in system.web.output()
 
 
-def test_a_body_beyond_all_measure_is_refused_whether_or_not_its_length_is_said(system):
+def test_an_oversized_body_is_refused_with_and_without_a_content_length(system):
     big = b'{"name": "Ada"' + b" " * 70_000 + b"}"
     json_type = {"Content-Type": "application/json"}
     for data in (big, iter([big])):
-        answer = call(system, "POST", "/token", data=data, headers=json_type)
-        assert answer.status_code == 413
-        assert set(answer.json()) == {"detail"}
+        response = call(system, "POST", "/token", data=data, headers=json_type)
+        assert response.status_code == 413
+        assert set(response.json()) == {"detail"}

@@ -1,4 +1,4 @@
-"""Sends the sockets of a process that is going to another one."""
+"""Closes the WebSockets of a process that shuts down, so that clients reconnect to another one."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from typing import Any
 from chat.timing import DRAIN_DURATION
 from web.subscribers.registry import SubscriberRegistry
 
-# All clients that come back in one moment would be a storm for the processes that stay.
-_LOOK_EVERY = 0.1  # seconds
+_CHECK_INTERVAL = 0.1  # seconds
 
 
-def close_sockets_when_leaving(worker: Any) -> None:
-    """Close each socket with 1012 once gunicorn's ``worker`` has got its SIGTERM."""
+def close_websockets_on_shutdown(worker: Any) -> None:
+    """Close each WebSocket with 1012 once gunicorn's ``worker`` has got SIGTERM.
+
+    They are closed over `DRAIN_DURATION` seconds: if all clients reconnected at once, they would
+    overload the other processes.
+    """
+    # `web.app.create_app` sets this extension.
     subscribers: SubscriberRegistry = worker.wsgi.extensions["connections"]
 
-    def watch() -> None:
+    def drain() -> None:
         while worker.alive:
-            time.sleep(_LOOK_EVERY)
-        leaving = subscribers.all()
-        for subscriber in leaving:
+            time.sleep(_CHECK_INTERVAL)
+        open_at_shutdown = subscribers.all()
+        for subscriber in open_at_shutdown:
             subscriber.websocket.close(1012, "the process is going, come back")
-            time.sleep(DRAIN_DURATION / len(leaving))
-        while True:  # those that came while the process could still be reached
+            time.sleep(DRAIN_DURATION / len(open_at_shutdown))
+        while True:  # for those that connected after the shutdown began
             for subscriber in subscribers.all():
                 subscriber.websocket.close(1012, "the process is going, come back")
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_CHECK_INTERVAL)
 
-    threading.Thread(target=watch, name="drain", daemon=True).start()
+    threading.Thread(target=drain, name="drain", daemon=True).start()

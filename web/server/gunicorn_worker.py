@@ -1,8 +1,8 @@
-"""gunicorn's gevent worker, with bounds on what a client may send and JSON for what it may not.
+"""gunicorn's gevent worker with limits on what a client may send, and JSON for what it refuses.
 
-gunicorn's own (27.0.1) reads without bounds (see `web.server.request_reader`) and answers in HTML.
-gunicorn loads this module before gevent has patched anything, so it imports nothing but the two.
-HTTP/2 is left out. TLS ends at a proxy in front.
+gunicorn's own worker (27.0.1) reads without limits (see `web.server.request_reader`) and refuses
+in HTML. gunicorn loads this module before gevent patches the standard library. So this module
+imports nothing else that opens sockets. It does not serve HTTP/2 and TLS; a proxy does.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from gunicorn.http import errors
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
-from web.server.request_limits import MAX_BODY_BYTES, SEND_WITHIN
+from web.server.request_limits import MAX_BODY_BYTES, SEND_TIMEOUT
 from web.server.request_reader import RequestReader, TooLarge, TooSlow
 
 log = logging.getLogger("gunicorn.error")
 
-_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
-_STATUS = {  # of a refused head; any other error of the client's is 400
+_APPLICATION_ERRORS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
+_STATUS_OF_HEAD = {  # any other error of the client is 400
     TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     TooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -35,7 +35,7 @@ _STATUS = {  # of a refused head; any other error of the client's is 400
     errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     errors.ForbiddenProxyRequest: HTTPStatus.FORBIDDEN,
 }
-_STATUS_OF_A_BODY = {
+_STATUS_OF_BODY = {
     TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
@@ -51,8 +51,8 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
     """Serves connections in greenlets; each request is read whole before it is handled."""
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve one connection to its end."""
-        client.settimeout(SEND_WITHIN)  # reads have deadlines of their own
+        """Serve one connection until it ends."""
+        client.settimeout(SEND_TIMEOUT)  # each read has a deadline of its own
         reader = RequestReader(client)
         try:
             self._serve(listener.getsockname(), reader, addr)
@@ -63,35 +63,35 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
             util.close(client)
 
     def handle_error(self, req: Request | None, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer with JSON, and log one line if it is the client's error."""
+        """Respond in JSON. A client's error is logged in one line, without a traceback."""
         if not isinstance(exc, errors.ParseException):
             status = HTTPStatus.INTERNAL_SERVER_ERROR
-            log.exception("a request failed by our own fault")
-        elif isinstance(exc, _OURS):
+            log.exception("a request failed with an unexpected error")
+        elif isinstance(exc, _APPLICATION_ERRORS):
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             log.error("a request failed: %s", exc)
         else:
-            statuses = _STATUS if req is None else _STATUS_OF_A_BODY
+            statuses = _STATUS_OF_HEAD if req is None else _STATUS_OF_BODY
             status = statuses.get(type(exc), HTTPStatus.BAD_REQUEST)
-            asked = f"{req.method} {req.path}: " if req else ""
+            target = f"{req.method} {req.path}: " if req else ""
             address = addr[0] if addr else ""
-            log.warning("refused a request of %s with %d: %s%s", address, status, asked, exc)
+            log.warning("refused a request of %s with %d: %s%s", address, status, target, exc)
         with suppress(OSError):  # the client is gone
-            client.sendall(_answer(status))
+            client.sendall(_response(status))
 
     def _serve(self, listener_name: Any, reader: RequestReader, addr: Any) -> None:
         proxied: Any = {}
         for number in count(1):
-            if not reader.wait(self.cfg.keepalive):
+            if not reader.wait_for_request(self.cfg.keepalive):
                 return
             request = None
             try:
-                request = reader.head(self.cfg, addr, number)
-                request.body = io.BytesIO(reader.body(request))
-                # Only the first request of a connection has a PROXY line before it.
+                request = reader.read_head(self.cfg, addr, number)
+                request.body = io.BytesIO(reader.read_body(request))
+                # Only the first request of a connection has a PROXY protocol line before it.
                 proxied = request.proxy_protocol_info = request.proxy_protocol_info or proxied
                 self.handle_request(listener_name, request, reader.sock, addr)
-            except (StopIteration, errors.NoMoreData):  # the client's end, or ours
+            except (StopIteration, errors.NoMoreData):  # the client or we end the connection
                 return
             except OSError:
                 raise
@@ -102,7 +102,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
                 return
 
 
-def _answer(status: HTTPStatus) -> bytes:
+def _response(status: HTTPStatus) -> bytes:
     body = json.dumps({"detail": _DETAIL.get(status, status.phrase)}).encode()
     lines = [
         f"HTTP/1.1 {status:d} {status.phrase}",

@@ -1,6 +1,6 @@
-"""Reads HTTP requests from one connection, each within the bounds in `web.server.request_limits`.
+"""Reads the HTTP requests of one connection, each within the limits of `web.server.request_limits`.
 
-gunicorn's gevent worker (27.0.1) has no such bounds. It parses the body while the application
+gunicorn's gevent worker (27.0.1) has no such limits. It parses the body while the application
 reads it, and drains the rest before the next request, for as long as the client sends. It also
 never yields while data is ready, so that no timeout of its own can fire. Here the whole body is
 read before the application is called: no client's error can come up in the middle of it, and
@@ -22,27 +22,30 @@ from gunicorn.http.message import Request
 from gunicorn.http.unreader import SocketUnreader
 
 from web.server.request_limits import (
-    BODY_WITHIN,
-    HEAD_WITHIN,
-    LINGER_WITHIN,
+    BODY_TIMEOUT,
+    HEAD_TIMEOUT,
+    LINGER_TIMEOUT,
     MAX_BODY_BYTES,
-    MAX_DROPPED_BYTES,
+    MAX_DISCARDED_BYTES,
     MAX_HEAD_BYTES,
     MAX_TRAILER_BYTES,
 )
 
-# A piece of one-byte chunks takes gunicorn's parser some 2 ms, in which nobody else is served.
-_PIECE = 2048  # bytes
-_DROPPED_AT_ONCE = 64 * 1024  # bytes
-_NEXT_TURN = 1e-6  # seconds; with 0 gevent may come back before it has looked at other sockets
+# gunicorn's parser takes some 2 ms for this many bytes of one-byte chunks. No other greenlet runs
+# in that time.
+_READ_SIZE = 2048  # bytes
+_DISCARD_SIZE = 64 * 1024  # bytes
+# Not 0: gevent may resume a greenlet that sleeps for 0 s before it looks at other sockets
+# (docs/decisions/0003-a-request-is-read-whole.md).
+_PAUSE = 1e-6  # seconds
 
 
 class TooLarge(ParseException):  # type: ignore[misc]
-    """The head or the body has more bytes than it may have."""
+    """The head or the body has too many bytes."""
 
 
 class TooSlow(ParseException):  # type: ignore[misc]
-    """The head or the body was not whole in time."""
+    """The head or the body was not complete in time."""
 
 
 class CutShort(ParseException):  # type: ignore[misc]
@@ -50,57 +53,57 @@ class CutShort(ParseException):  # type: ignore[misc]
 
 
 class RequestReader(SocketUnreader):  # type: ignore[misc]
-    """What gunicorn's parsers read from, with a budget of bytes and a deadline.
+    """What gunicorn's parsers read from: a socket with a budget of bytes and a deadline.
 
-    Every read waits for its turn in the event loop, whether or not data is ready.
+    Every read goes through gevent's event loop, even if data is ready, so that others are served.
     """
 
     sock: socket
     buf: io.BytesIO
 
     def __init__(self, sock: socket) -> None:
-        super().__init__(sock, _PIECE)
-        self._left = 0  # bytes that may still be read from the socket
+        super().__init__(sock, _READ_SIZE)
+        self._budget = 0  # bytes that may still be read from the socket
         self._deadline = 0.0  # in seconds of the monotonic clock
 
-    def wait(self, within: float) -> bool:
-        """Wait for the first byte of a request; return False if none came in time."""
-        if self._buffered:  # a pipelined request: the others have their turn before it
-            gevent.sleep(_NEXT_TURN)
+    def wait_for_request(self, timeout: float) -> bool:
+        """Wait for a request, ``timeout`` seconds at most. Returns whether its first byte came."""
+        if self._buffered:  # a pipelined request
+            gevent.sleep(_PAUSE)
             return True
         try:
-            self._wait_readable(within)
+            self._wait_readable(timeout)
         except TimeoutError:
             return False
         return True
 
-    def head(self, cfg: Any, address: Any, number: int) -> Request:
-        """Read the head of the connection's request with this number, counted from 1.
+    def read_head(self, cfg: Any, address: Any, number: int) -> Request:
+        """Read the head of a request, the connection's ``number``-th, counted from 1.
 
         Raises:
             ParseException: It cannot be read, is too large or too slow.
             StopIteration, NoMoreData: The client ended the connection.
         """
-        self._allow(MAX_HEAD_BYTES, HEAD_WITHIN)
+        self._allow(MAX_HEAD_BYTES, HEAD_TIMEOUT)
         return Request(cfg, self, address, number)
 
-    def body(self, request: Request) -> bytes:
-        """Read the whole body of a request whose head was just read.
+    def read_body(self, request: Request) -> bytes:
+        """Read the whole body of the request whose head was read last.
 
         Raises:
             ParseException: It cannot be read, is too large, too slow or cut short.
         """
-        length = getattr(request.body.reader, "length", None)  # None: it comes in chunks
+        length = getattr(request.body.reader, "length", None)  # None: it is chunked
         if length == 0:
             return b""
         if length is not None and length > MAX_BODY_BYTES:
             raise TooLarge(f"a body of {length} bytes")
         if request._expected_100_continue:
-            request._expected_100_continue = False  # or gunicorn says it again
+            request._expected_100_continue = False  # gunicorn would send it a second time
             self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if length is None:
             request.body.reader.limit_trailer_section = MAX_TRAILER_BYTES
-        self._allow(MAX_BODY_BYTES, BODY_WITHIN)
+        self._allow(MAX_BODY_BYTES, BODY_TIMEOUT)
         try:
             body: bytes = request.body.read()
         except NoMoreData as error:
@@ -110,37 +113,39 @@ class RequestReader(SocketUnreader):  # type: ignore[misc]
         return body
 
     def linger(self) -> None:
-        """End our side, and give the client time to read the last answer.
+        """End our side of the connection, and give the client time to read the last response.
 
-        To close over unread bytes makes the kernel reset the connection, and the client may lose
-        the answer (RFC 9112, section 9.6). Beyond a bound, what it sends stays in its own buffers.
+        If a socket is closed while it has unread bytes, the kernel resets the connection, and the
+        client may lose the response (RFC 9112, section 9.6). So they are read and discarded, up to
+        a limit; what the client sends beyond that stays in its own buffers.
         """
-        deadline = time.monotonic() + LINGER_WITHIN
-        left = MAX_DROPPED_BYTES
-        with suppress(OSError):  # it has ended, or the time is over
+        deadline = time.monotonic() + LINGER_TIMEOUT
+        left = MAX_DISCARDED_BYTES
+        with suppress(OSError):  # the connection has ended, or the time is over
             self.sock.shutdown(SHUT_WR)
             while left > 0:
                 self._wait_readable(deadline - time.monotonic())
-                data = self.sock.recv(min(left, _DROPPED_AT_ONCE))
+                data = self.sock.recv(min(left, _DISCARD_SIZE))
                 if not data:
                     return
                 left -= len(data)
             gevent.sleep(max(0, deadline - time.monotonic()))
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next bytes of the socket, b"" at its end; the parsers call it.
+        """Return the next bytes of the socket, b"" at its end. gunicorn's parsers call it.
 
         Raises:
-            TooLarge, TooSlow: The budget is used up, or the time.
+            TooLarge: The budget is used up.
+            TooSlow: The deadline has passed.
         """
-        if self._left <= 0:
+        if self._budget <= 0:
             raise TooLarge("more bytes than allowed")
         try:
             self._wait_readable(self._deadline - time.monotonic())
         except TimeoutError as error:
-            raise TooSlow("not whole in time") from error
-        data = self.sock.recv(min(self._left, _PIECE))
-        self._left -= len(data)
+            raise TooSlow("not complete in time") from error
+        data = self.sock.recv(min(self._budget, _READ_SIZE))
+        self._budget -= len(data)
         return data
 
     @property
@@ -148,13 +153,13 @@ class RequestReader(SocketUnreader):  # type: ignore[misc]
         """How many bytes were read ahead."""
         return self.buf.getbuffer().nbytes
 
-    def _allow(self, size: int, within: float) -> None:
-        """Set the budget for what is read next; what was read ahead is a part of it."""
-        self._left = size - self._buffered
-        self._deadline = time.monotonic() + within
+    def _allow(self, size: int, timeout: float) -> None:
+        """Set the budget and the deadline for what is read next. Bytes read ahead count."""
+        self._budget = size - self._buffered
+        self._deadline = time.monotonic() + timeout
 
-    def _wait_readable(self, within: float) -> None:
-        if within <= 0:
+    def _wait_readable(self, timeout: float) -> None:
+        if timeout <= 0:
             raise TimeoutError
-        if not getattr(self.sock, "pending", int)():  # bytes that TLS has decrypted already
-            wait_read(self.sock.fileno(), within)
+        if not getattr(self.sock, "pending", int)():  # TLS may have decrypted bytes already
+            wait_read(self.sock.fileno(), timeout)

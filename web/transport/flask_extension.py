@@ -1,4 +1,4 @@
-"""Routes for WebSockets: flask-sock's, on our own `Link`."""
+"""Flask routes for WebSockets: flask-sock with our own `WebSocket`."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from wsproto.utilities import RemoteProtocolError
 
 from web.transport.keepalive import Keepalive
-from web.transport.websocket import Choice, Times, WebSocket
+from web.transport.websocket import SubprotocolChooser, Times, WebSocket
 
 log = logging.getLogger(__name__)
 
 
 class UpgradeRequired(HTTPException):
-    """The request asks for a WebSocket of another version."""
+    """The request asks for another version of the WebSocket protocol (RFC 6455, section 4.4)."""
 
     code = 426
     description = "This is a WebSocket, version 13."
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
-        wanted = [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
-        return [*super().get_headers(*args, **kwargs), *wanted]
+        supported = [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+        return [*super().get_headers(*args, **kwargs), *supported]
 
 
 class WebSocketRoutes(flask_sock.Sock):  # type: ignore[misc]
-    """Flask-sock whose handlers get a `Link`, and whose failures stay off the open socket."""
+    """Routes whose handlers get a `WebSocket`. A handler that raises closes it with 1011."""
 
     def __init__(self, times: Times | None = None) -> None:
         super().__init__()
@@ -39,12 +39,12 @@ class WebSocketRoutes(flask_sock.Sock):  # type: ignore[misc]
         self._keepalive = Keepalive()
 
     def route(
-        self, path: str, bp: Blueprint, *, choose_subprotocol: Choice, **options: Any
+        self, path: str, bp: Blueprint, *, choose_subprotocol: SubprotocolChooser, **options: Any
     ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-        """Have a function handle the sockets under ``path`` of ``bp``.
+        """Register a function of ``bp`` that handles the WebSockets under ``path``.
 
-        ``choose_subprotocol`` gets the offered ones and returns the one to select, or None. A
-        request that is no handshake is refused like any other: 400, or 426 for its version.
+        ``choose_subprotocol`` gets the subprotocols that the client offers; it returns the one to
+        select, or None. A request that is not a handshake gets 400; another version gets 426.
         """
 
         def decorator(handler: Callable[..., None]) -> Callable[..., None]:
@@ -54,11 +54,12 @@ class WebSocketRoutes(flask_sock.Sock):  # type: ignore[misc]
                 self._keepalive.watch(websocket)
                 try:
                     _run(handler, websocket, values)
-                    websocket.finish()
+                    websocket.close()
+                    websocket.wait_closed()
                 finally:
-                    websocket.end()  # also where the process ends
+                    websocket.abort()  # for an exception that ends the process
                     self._keepalive.leave(websocket)
-                return _Ended(websocket)
+                return _NoResponse(websocket)
 
             bp.route(path, websocket=True, **options)(handle)
             return handler
@@ -66,18 +67,18 @@ class WebSocketRoutes(flask_sock.Sock):  # type: ignore[misc]
         return decorator
 
 
-def _accept(choose: Choice, times: Times) -> WebSocket:
+def _accept(chooser: SubprotocolChooser, times: Times) -> WebSocket:
     """Answer the handshake.
 
     Raises:
-        HTTPException: It is none, and nothing has been written.
+        HTTPException: The request is not a valid handshake. Nothing has been written.
     """
     if request.headers.get("Sec-WebSocket-Version") != "13":
         raise UpgradeRequired
     if request.method != "GET":
         raise BadRequest("A WebSocket is opened with GET.")
     try:
-        return WebSocket(request.environ, choose, times)
+        return WebSocket(request.environ, chooser, times)
     except (RemoteProtocolError, UnicodeError) as error:
         raise BadRequest("The handshake of the WebSocket cannot be read.") from error
     except OSError as error:
@@ -90,14 +91,14 @@ def _run(handler: Callable[..., None], websocket: WebSocket, values: dict[str, A
     except ConnectionClosed:
         pass
     except Exception:
-        # Whatever Flask made of it would be written into the open socket. Its address stays out
-        # of the log: there may be a token in it.
-        log.exception("a socket failed by our own fault")
+        # If Flask handled it, it would write an HTTP response into the WebSocket. The URL is not
+        # logged, since it may contain a token.
+        log.exception("a WebSocket's handler failed")
         websocket.close(1011, "our fault")
 
 
-class _Ended(Response):
-    """The answer to a request whose connection is no longer HTTP: none."""
+class _NoResponse(Response):
+    """The response to a request that became a WebSocket: the HTTP server writes nothing."""
 
     def __init__(self, websocket: WebSocket) -> None:
         super().__init__()
@@ -105,5 +106,5 @@ class _Ended(Response):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._mode == "gunicorn":
-            raise StopIteration  # gunicorn's way to let a connection go
+            raise StopIteration  # gunicorn 27.0.1 then closes the connection without a response
         return super().__call__(*args, **kwargs) if self._mode == "werkzeug" else []

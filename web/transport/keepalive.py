@@ -1,4 +1,4 @@
-"""The clock of a process's WebSockets: one thread for all of them."""
+"""The keepalive thread of a process: one for all its WebSockets."""
 
 from __future__ import annotations
 
@@ -8,46 +8,49 @@ from typing import Protocol
 
 from chat.background import start_background_thread
 
-# Fine enough for waits of whole seconds; looking at 10,000 sockets takes some 2 ms.
-TICK = 0.25  # seconds
+# Short beside timeouts of whole seconds. To check 10,000 WebSockets takes some 2 ms.
+CHECK_INTERVAL = 0.25  # seconds
 
 
-class Beating(Protocol):
-    """What has something to do at a time, in seconds of the monotonic clock."""
+class HasDeadline(Protocol):
+    """Something that has to act at a time, in seconds of the monotonic clock."""
 
     @property
-    def due(self) -> float: ...
+    def deadline(self) -> float: ...
 
-    def beat(self, now: float) -> None: ...
+    def on_deadline(self, now: float) -> None: ...
 
 
 class Keepalive:
-    """Calls each of those that it watches once they are due. Any thread may call it."""
+    """Calls `on_deadline` of each watched WebSocket whose deadline has passed.
+
+    Any thread may call it.
+    """
 
     def __init__(self) -> None:
-        self._watched: set[Beating] = set()
-        self._runs = False
+        self._watched: set[HasDeadline] = set()
+        self._started = False
         self._lock = threading.Lock()
 
-    def watch(self, one: Beating) -> None:
-        """Have ``one`` beat until it is left; the first one starts the clock's thread."""
+    def watch(self, websocket: HasDeadline) -> None:
+        """Check a WebSocket's deadline until `leave`. The first one starts the thread."""
         with self._lock:
-            self._watched.add(one)
-            if not self._runs:
-                self._runs = True
-                start_background_thread("pulse", self._run)
+            self._watched.add(websocket)
+            if not self._started:
+                self._started = True
+                start_background_thread("keepalive", self._run)
 
-    def leave(self, one: Beating) -> None:
-        """Let ``one`` alone."""
+    def leave(self, websocket: HasDeadline) -> None:
+        """Stop checking a WebSocket."""
         with self._lock:
-            self._watched.discard(one)
+            self._watched.discard(websocket)
 
     def _run(self) -> None:
         while True:
-            time.sleep(TICK)
+            time.sleep(CHECK_INTERVAL)
             with self._lock:
                 watched = list(self._watched)
             now = time.monotonic()
-            for one in watched:
-                if one.due <= now:
-                    one.beat(now)
+            for websocket in watched:
+                if websocket.deadline <= now:
+                    websocket.on_deadline(now)

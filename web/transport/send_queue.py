@@ -1,7 +1,7 @@
-"""What is written to one client: in order, bounded, and nobody waits for it.
+"""The frames to be written to one client: in order and bounded, and no caller waits for the client.
 
-simple-websocket ignores how much of a frame the kernel took, so that a slow reader gets a torn
-stream; and it blocks its caller.
+simple-websocket 1.1.0 blocks its caller. It also ignores how much of a frame the kernel took, so
+that a client that reads slowly gets a part of a frame only.
 """
 
 from __future__ import annotations
@@ -15,159 +15,161 @@ import time
 from collections import deque
 from contextlib import suppress
 
-# So much may wait behind the frame that is being written. A frame that nothing waits before may
-# be larger: a history is long, and a client that has just come waits for nothing else.
+# The bound for frames that wait behind the one that is being written. A frame that need not wait
+# may be larger: a long history is the first frame that a client gets.
 MAX_QUEUED = 1024 * 1024  # bytes
-# A frame costs some 50 bytes beside its own, and the answer to a ping has two: without this a flood
-# of pings would fill many times that memory. Frames with any text in them reach the other bound.
-MOST_FRAMES = 20_000
+# A frame costs some 50 bytes beside its own, and the answer to a ping has only two: without this
+# bound, a flood of pings would fill many times MAX_QUEUED. Frames with text reach MAX_QUEUED first.
+MAX_FRAMES = 20_000
 
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, 0 s
 
 
 class SendQueue:
-    """The writing half of a connection. Any thread may call it.
+    """The sending half of a connection. Any thread may call it.
 
-    The kernel takes most frames at once, in the caller's thread. Where it does not, a thread
-    writes what is left, and lives until nothing waits: an idle client costs none, and a slow one
-    costs others nothing.
+    The caller's thread hands a frame to the kernel, which takes most frames at once. If the kernel
+    takes only a part, a new thread writes the rest and the frames that are queued meanwhile, and
+    then ends. So an idle client costs no thread, and a slow client delays no other.
 
-    ``due``, in seconds of the monotonic clock, is by when the frame in hand must be written, or
-    once it is finished, by when all of it and then the client's own end must have come.
+    ``deadline`` is in seconds of the monotonic clock. Before `close` it is for the frame that is
+    being written; after `close`, for all queued frames; and once they are written, for the client
+    to end the connection.
     """
 
     def __init__(self, sock: socket.socket, send_within: float, close_within: float) -> None:
-        self.due = math.inf
+        """``send_within`` and ``close_within`` are in seconds, as in `Times`."""
+        self.deadline = math.inf
         self._sock = sock
-        self._send_within = send_within  # seconds
-        self._close_within = close_within  # seconds
+        self._send_within = send_within
+        self._close_within = close_within
         self._lock = threading.Lock()
-        self._waiting: deque[bytes] | None = None  # behind the writer's frame; None: no writer
-        self._size = 0  # bytes that wait
+        self._queued: deque[bytes] | None = None  # behind the writer's frame; None: no writer
+        self._queued_bytes = 0
         self._writer: threading.Thread | None = None
-        self._finished = False
-        self._ended = False
+        self._closed = False
+        self._aborted = False
 
     def put(self, frame: bytes) -> bool:
-        """Have a frame written after those that wait; return False if there is no room for it.
+        """Write a frame after those that are queued. Returns False if the queue is full.
 
-        Does nothing once it is finished.
+        Does nothing once closed.
         """
         with self._lock:
-            if self._finished:
+            if self._closed:
                 return True
-            if self._waiting and (
-                self._size + len(frame) > MAX_QUEUED or len(self._waiting) >= MOST_FRAMES
+            if self._queued and (
+                self._queued_bytes + len(frame) > MAX_QUEUED or len(self._queued) >= MAX_FRAMES
             ):
                 return False
             self._write(frame)
             return True
 
-    def finish(self, frame: bytes, *, drop: bool = False, within: float | None = None) -> None:
-        """Have a last frame written, and then the stream ended.
+    def close(self, frame: bytes, *, discard: bool = False, within: float | None = None) -> None:
+        """Write a last frame after those that are queued, then end the stream to the client.
 
-        ``drop``: what waits is dropped. ``within``: seconds for all of it to be written.
+        ``discard``: drop the queued frames. ``within``: seconds to write all frames.
         """
         with self._lock:
-            if self._finished:
+            if self._closed:
                 return
-            self._finished = True
-            self.due = time.monotonic() + (within or self._send_within)
-            if drop and self._waiting:
-                self._drop()
+            self._closed = True
+            self.deadline = time.monotonic() + (within or self._send_within)
+            if discard and self._queued:
+                self._discard_queued()
             self._write(frame)
 
-    def end(self, *, reset: bool = False) -> None:
-        """End the connection, whatever waits; whoever reads or writes finds out.
+    def abort(self, *, reset: bool = False) -> None:
+        """End the connection at once, in both directions. A thread that reads or writes returns.
 
-        ``reset``: have the kernel forget what it has not sent yet, too.
+        ``reset``: the kernel also drops the bytes that it has not sent yet.
         """
         with self._lock:
-            self._end(reset)
+            self._abort(reset)
 
     def join(self) -> None:
-        """Wait for the writer, if there is one; it leaves soon after the end."""
+        """Wait for the writer's thread, if there is one. It ends soon after `abort`."""
         writer = self._writer
         if writer:
             writer.join()
 
-    # With the lock
+    # Called with the lock
 
     def _write(self, frame: bytes) -> None:
-        if self._waiting is not None:
-            self._waiting.append(frame)
-            self._size += len(frame)
+        if self._queued is not None:
+            self._queued.append(frame)
+            self._queued_bytes += len(frame)
             return
-        rest = frame[self._hand_over(frame) :]
+        rest = frame[self._send_without_waiting(frame) :]
         if rest:
-            self._waiting = deque()
-            self._writer = threading.Thread(target=self._drain, args=(rest,), daemon=True)
-            self._begin()
+            self._queued = deque()
+            self._writer = threading.Thread(target=self._run_writer, args=(rest,), daemon=True)
+            self._set_frame_deadline()
             self._writer.start()
         else:
-            self._rest()
+            self._all_written()
 
-    def _hand_over(self, frame: bytes) -> int:
-        """Return how much the kernel takes at once."""
+    def _send_without_waiting(self, frame: bytes) -> int:
+        """Return how many bytes the kernel took at once."""
         if isinstance(self._sock, ssl.SSLSocket):
             return 0  # a TLS record cannot be written in part
-        # gevent's own socket waits, whatever the flags; the one beneath it does not.
+        # A gevent socket waits even with MSG_DONTWAIT; the socket that it wraps does not.
         sock: socket.socket = getattr(self._sock, "_sock", self._sock)
         try:
             return sock.send(frame, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return 0
         except OSError:
-            self._end()
+            self._abort()
             return len(frame)
 
-    def _begin(self) -> None:
-        if not self._finished:
-            self.due = time.monotonic() + self._send_within
+    def _set_frame_deadline(self) -> None:
+        if not self._closed:  # the deadline of `close` is for all frames together
+            self.deadline = time.monotonic() + self._send_within
 
-    def _rest(self) -> None:
-        """Nothing waits any more."""
-        self._waiting = None
+    def _all_written(self) -> None:
+        self._queued = None
         self._writer = None
-        if self._ended:
+        if self._aborted:
             return
-        self.due = math.inf
-        if self._finished:
-            self.due = time.monotonic() + self._close_within
-            with suppress(OSError):  # it has ended already
+        self.deadline = math.inf
+        if self._closed:
+            self.deadline = time.monotonic() + self._close_within
+            with suppress(OSError):  # the connection has ended
                 self._sock.shutdown(socket.SHUT_WR)
 
-    def _drop(self) -> None:
-        if self._waiting:
-            self._waiting.clear()
-        self._size = 0
+    def _discard_queued(self) -> None:
+        if self._queued:
+            self._queued.clear()
+        self._queued_bytes = 0
 
-    def _end(self, reset: bool = False) -> None:
-        self._finished = self._ended = True
-        self.due = math.inf
-        torn = self._waiting is not None  # the client cannot make anything of the last frame
-        self._drop()
-        with suppress(OSError):  # it has ended already
-            if reset or torn:
+    def _abort(self, reset: bool = False) -> None:
+        self._closed = self._aborted = True
+        self.deadline = math.inf
+        cut = self._queued is not None  # the writer's frame is not complete, and never will be
+        self._discard_queued()
+        with suppress(OSError):  # the connection has ended
+            if reset or cut:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self._sock.shutdown(socket.SHUT_RDWR)
 
-    # In the writer's thread
+    def _next_frame(self) -> bytes:
+        """Return the writer's next frame, b"" if all is written."""
+        if not self._queued:
+            self._all_written()
+            return b""
+        frame = self._queued.popleft()
+        self._queued_bytes -= len(frame)
+        self._set_frame_deadline()
+        return frame
 
-    def _drain(self, frame: bytes) -> None:
+    # The writer's thread
+
+    def _run_writer(self, frame: bytes) -> None:
         while frame:
             try:
                 self._sock.sendall(frame)
             except OSError:
-                self.end()
+                self.abort()
             with self._lock:
-                frame = self._next()
-
-    def _next(self) -> bytes:
-        if not self._waiting:
-            self._rest()
-            return b""
-        frame = self._waiting.popleft()
-        self._size -= len(frame)
-        self._begin()
-        return frame
+                frame = self._next_frame()

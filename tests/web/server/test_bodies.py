@@ -1,4 +1,4 @@
-"""Requests that cannot be read, sent by hand to a running web process."""
+"""Malformed, oversized and slow requests, sent by hand to a running web process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from tests.clients import begin
 from tests.processes import ROOT, wait_until
-from web.server.request_limits import BODY_WITHIN, HEAD_WITHIN, MAX_BODY_BYTES, MAX_HEAD_BYTES
+from web.server.request_limits import BODY_TIMEOUT, HEAD_TIMEOUT, MAX_BODY_BYTES, MAX_HEAD_BYTES
 
-PATIENCE = 30.0  # seconds
+TIMEOUT = 30.0  # seconds
 HEAD = b"%s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%s\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 JSON = b"application/json"
@@ -28,43 +28,43 @@ def head(fields: bytes = CHUNKED, target: bytes = b"POST /token", kind: bytes = 
 
 
 def send(system, data: bytes, *, end: bool = False) -> tuple[int, str, str]:
-    """Send bytes; return status, head and body of the one answer, once the connection has ended."""
-    with closing(socket.create_connection(("127.0.0.1", system.web.port), PATIENCE)) as line:
-        line.sendall(data)
+    """Send bytes and read until the connection ends; return the status, head and body."""
+    with closing(socket.create_connection(("127.0.0.1", system.web.port), TIMEOUT)) as connection:
+        connection.sendall(data)
         if end:
-            line.shutdown(socket.SHUT_WR)
-        return read(line)
+            connection.shutdown(socket.SHUT_WR)
+        return read(connection)
 
 
-def read(line: socket.socket) -> tuple[int, str, str]:
-    answer = b""
-    while piece := line.recv(65536):
-        answer += piece
-    first, _, body = answer.decode().partition("\r\n\r\n")
+def read(connection: socket.socket) -> tuple[int, str, str]:
+    response = b""
+    while piece := connection.recv(65536):
+        response += piece
+    first, _, body = response.decode().partition("\r\n\r\n")
     return int(first.split(" ")[1]), first, body
 
 
 def refusals(system, before: str) -> list[str]:
-    """Return the lines that the log has got since about what was refused, once it has one."""
+    """Wait for a refusal in the log after ``before``; return the lines that were added."""
     wait_until(lambda: "refused" in system.web.output()[len(before) :])
     lines = system.web.output()[len(before) :].splitlines()
     assert not any("Traceback" in line or "ERROR" in line for line in lines)
-    access = '127.0.0.1 "'  # of an earlier request, perhaps
+    access = '127.0.0.1 "'  # the access log may have the line of an earlier request
     return [line for line in lines if not line.startswith(access)]
 
 
 MALFORMED = {
-    "a chunk size that is no number": b"zz\r\nab\r\n0\r\n\r\n",
+    "a chunk size that is not a number": b"zz\r\nab\r\n0\r\n\r\n",
     "a negative chunk size": b"-1\r\na\r\n",
     "no chunk size": b"\r\n",
     "a chunk size with a sign": b"+1\r\na\r\n0\r\n\r\n",
-    "a chunk size beyond the line": b"0" * 9000,
+    "an over-long chunk size": b"0" * 9000,
     "a chunk without its line end": b"1\r\nabcd\r\n",
     "a bare line feed": b"1\na\n0\n\n" + b" " * 9000,
-    "an extension that is none": b"1;=\r\na\r\n",
+    "a malformed extension": b"1;=\r\na\r\n",
     "an over-long extension": b"1;" + b"a" * 9000,
-    "a trailer that is none": b"0\r\nnonsense\r\n\r\n",
-    "a trailer that may be none": b"0\r\nHost: y\r\n\r\n",
+    "a malformed trailer": b"0\r\nnonsense\r\n\r\n",
+    "a field that is forbidden in trailers": b"0\r\nHost: y\r\n\r\n",
     "an over-long trailer": b"0\r\nA: " + b"a" * 8500 + b"\r\n\r\n",
     "an over-long trailer without end": b"0\r\nA: " + b"a" * 30_000,
     "too many trailers": b"0\r\n" + b"A: b\r\n" * 200 + b"\r\n",
@@ -72,13 +72,13 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_body_is_refused_with_400_and_one_line_in_the_log(system, body):
+def test_a_malformed_body_is_refused_with_400_and_one_log_line(system, body):
     before = system.web.output()
-    status, answer, said = send(system, head() + body)
+    status, fields, text = send(system, head() + body)
     assert status == 400
-    assert "Connection: close" in answer
-    assert "Content-Type: application/json" in answer
-    assert set(json.loads(said)) == {"detail"}
+    assert "Connection: close" in fields
+    assert "Content-Type: application/json" in fields
+    assert set(json.loads(text)) == {"detail"}
     (line,) = refusals(system, before)
     assert "400: POST /token: " in line
 
@@ -87,7 +87,7 @@ def test_a_malformed_body_is_refused_with_400_and_one_line_in_the_log(system, bo
 @pytest.mark.parametrize(
     "target", [b"POST /token", b"POST /refresh_token", b"DELETE /token", b"GET /test", b"GET /chat"]
 )
-def test_so_it_is_for_every_route_and_type(system, target, kind):
+def test_a_malformed_body_is_refused_on_every_route_and_of_every_type(system, target, kind):
     assert send(system, head(target=target, kind=kind) + b"zz\r\n")[0] == 400
     cut = head(b"Content-Length: 100\r\n", target, kind) + b"name=Ada"
     assert send(system, cut, end=True)[0] == 400
@@ -98,8 +98,8 @@ def test_so_it_is_for_every_route_and_type(system, target, kind):
     [(b"5\r\nab", CHUNKED), (b"", CHUNKED), (b'{"name": "Ada"}', b"Content-Length: 16\r\n")],
 )
 def test_a_body_that_is_cut_short_is_refused(system, body, fields):
-    status, _, said = send(system, head(fields) + body, end=True)
-    assert (status, set(json.loads(said))) == (400, {"detail"})
+    status, _, text = send(system, head(fields) + body, end=True)
+    assert (status, set(json.loads(text))) == (400, {"detail"})
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_a_body_that_is_cut_short_is_refused(system, body, fields):
     ],
 )
 def test_a_head_that_cannot_be_read_is_refused_in_json(system, data, status):
-    got, answer, said = send(system, data)
+    got, fields, text = send(system, data)
     assert got == status
-    assert "Connection: close" in answer
-    assert set(json.loads(said)) == {"detail"}
+    assert "Connection: close" in fields
+    assert set(json.loads(text)) == {"detail"}
 
 
-def test_the_bytes_of_a_body_count_as_they_are_on_the_wire(system):
+def test_the_size_limit_of_a_body_counts_bytes_on_the_wire(system):
     tiny = b"1\r\n \r\n"
     assert send(system, head() + tiny * (MAX_BODY_BYTES // len(tiny) + 1))[0] == 413
     fields = b"Connection: close\r\n" + CHUNKED
@@ -136,26 +136,26 @@ def test_the_bytes_of_a_body_count_as_they_are_on_the_wire(system):
     assert send(system, head(length) + b'{"name": "Ada"}'.ljust(MAX_BODY_BYTES))[0] == 200
 
 
-def test_a_client_that_goes_on_sending_reads_its_refusal_and_is_closed_soon(system):
-    with closing(socket.create_connection(("127.0.0.1", system.web.port), PATIENCE)) as line:
-        line.sendall(head(b"Content-Length: 1000000000000\r\n"))
-        status, _, _ = read(line)
+def test_a_client_that_sends_on_can_read_the_refusal_and_is_closed_soon(system):
+    with closing(socket.create_connection(("127.0.0.1", system.web.port), TIMEOUT)) as connection:
+        connection.sendall(head(b"Content-Length: 1000000000000\r\n"))
+        status, _, _ = read(connection)
         assert status == 413
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT
         with suppress(BrokenPipeError, ConnectionResetError):
             while True:
                 assert time.monotonic() < until
-                line.sendall(b"a" * 65536)
+                connection.sendall(b"a" * 65536)
 
 
-def test_a_client_is_told_to_go_on_only_where_its_body_will_be_read(system):
+def test_100_continue_is_sent_only_if_the_body_will_be_read(system):
     expect = b"Connection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n"
     assert send(system, head(expect % 10**9))[0] == 413
-    with closing(socket.create_connection(("127.0.0.1", system.web.port), PATIENCE)) as line:
-        line.sendall(head(expect % 15))
-        assert line.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        line.sendall(b'{"name": "Ada"}')
-        assert read(line)[0] == 200
+    with closing(socket.create_connection(("127.0.0.1", system.web.port), TIMEOUT)) as connection:
+        connection.sendall(head(expect % 15))
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b'{"name": "Ada"}')
+        assert read(connection)[0] == 200
 
 
 def test_pipelined_requests_are_answered_one_by_one(system):
@@ -166,33 +166,35 @@ def test_pipelined_requests_are_answered_one_by_one(system):
     assert (first + rest).count("HTTP/1.1 200 OK") == 101
 
 
-def test_what_comes_behind_a_request_that_closes_is_not_served(system):
-    status, _, said = send(system, b"GET /test HTTP/1.0\r\n\r\nGET /test HTTP/1.0\r\n\r\n")
-    assert (status, json.loads(said)) == (200, {"msg": "API is Online"})
+def test_a_request_after_one_that_closes_the_connection_is_not_served(system):
+    status, _, text = send(system, b"GET /test HTTP/1.0\r\n\r\nGET /test HTTP/1.0\r\n\r\n")
+    assert (status, json.loads(text)) == (200, {"msg": "API is Online"})
 
 
-def test_a_request_that_trickles_has_a_time_for_its_whole_head_and_its_whole_body(system):
+def test_a_slow_request_has_one_timeout_for_the_whole_head_and_one_for_the_body(system):
     starts = [b"POST /token HTTP/1.1\r\nHost: x\r\n", head(b"Content-Length: 1000\r\n")]
     begun = time.monotonic()
     with ExitStack() as stack:
-        lines = {}
+        responses = {}
         for start in starts:
-            line = socket.create_connection(("127.0.0.1", system.web.port), PATIENCE)
-            stack.enter_context(line)
-            line.sendall(start)
-            line.settimeout(0.2)
-            lines[line] = b""
-        while open_lines := [line for line, got in lines.items() if not got.endswith(b"}")]:
-            assert time.monotonic() - begun < max(HEAD_WITHIN, BODY_WITHIN) + PATIENCE
-            for line in open_lines:
+            connection = socket.create_connection(("127.0.0.1", system.web.port), TIMEOUT)
+            stack.enter_context(connection)
+            connection.sendall(start)
+            connection.settimeout(0.2)
+            responses[connection] = b""
+        while unanswered := [
+            connection for connection, got in responses.items() if not got.endswith(b"}")
+        ]:
+            assert time.monotonic() - begun < max(HEAD_TIMEOUT, BODY_TIMEOUT) + TIMEOUT
+            for connection in unanswered:
                 try:
-                    lines[line] += line.recv(65536)
+                    responses[connection] += connection.recv(65536)
                 except TimeoutError:
-                    line.sendall(b"A")
-    assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in lines.values())
+                    connection.sendall(b"A")
+    assert all(response.startswith(b"HTTP/1.1 408 ") for response in responses.values())
 
 
-def test_no_token_reaches_the_log_from_a_body_that_cannot_be_read(system):
+def test_no_token_of_a_malformed_body_reaches_the_log(system):
     token = begin(system.web.url)
     before = system.web.output()
     send(system, head() + f"zz token={token}{'a' * 5000}\r\n".encode())
@@ -201,7 +203,7 @@ def test_no_token_reaches_the_log_from_a_body_that_cannot_be_read(system):
     assert len(line) < 700
 
 
-def test_gunicorn_loads_the_worker_without_what_gevent_has_yet_to_patch():
+def test_loading_the_worker_imports_nothing_that_gevent_must_patch_first():
     check = (
         "import sys, web.server.gunicorn_worker\n"
         "early = {'flask', 'requests', 'urllib3', 'redis', 'kombu', 'web.app'} & set(sys.modules)\n"

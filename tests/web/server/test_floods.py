@@ -1,4 +1,4 @@
-"""Clients that send without end, or that hold a connection and send next to nothing."""
+"""Clients that send without end, or that keep a connection open and send almost nothing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MIXED = [
     "a body that trickles",
     "endless headers",
 ]
-SECONDS = 3.0
-# `python -m bench.request_floods` has the figures of an idle machine: 0.1 s. Without bounds it was
-# 13 s or more.
-AT_MOST = 3.0  # seconds
+DURATION = 3.0  # seconds
+# On an idle machine `python -m bench.request_floods` measures 0.1 s. Without the request limits it
+# was 13 s or more.
+MAX_RESPONSE_TIME = 3.0  # seconds
 
 
 @pytest.fixture(scope="module")
 def web(_redis, tmp_path_factory):
-    """A web process of these tests alone."""
+    """A web process for these tests only."""
     env = {"REDIS_URL": _redis.url, "MODEL_URL": "http://127.0.0.1:9/v1/completions"}
     web = Web(env, tmp_path_factory.mktemp("floods") / "web.log")
     web.ready()
@@ -35,7 +35,8 @@ def web(_redis, tmp_path_factory):
     web.stop()
 
 
-def wait_for_an_answer(web) -> float:
+def response_time(web) -> float:
+    """Create a session; return how many seconds the response took."""
     begun = time.monotonic()
     assert requests.post(f"{web.url}/token?name=Ada", timeout=60).status_code == 200
     return time.monotonic() - begun
@@ -54,23 +55,23 @@ def wait_for_an_answer(web) -> float:
     ],
     ids=" + ".join,
 )
-def test_others_are_served_beside_four_clients_that_send_without_end(web, kinds, tmp_path):
+def test_others_are_served_while_four_clients_send_without_end(web, kinds, tmp_path):
     assert set(kinds) <= set(KINDS)
     floods = [Process(["tests.flood", kind, str(web.port)], {}, tmp_path / "log") for kind in kinds]
     try:
-        time.sleep(0.5)  # they are under way
-        until = time.monotonic() + SECONDS
+        time.sleep(0.5)  # until they are sending
+        until = time.monotonic() + DURATION
         while time.monotonic() < until:
-            assert wait_for_an_answer(web) < AT_MOST
+            assert response_time(web) < MAX_RESPONSE_TIME
     finally:
         for flood in floods:
             flood.kill()
     assert web.output().count("Booting worker") == 1
-    for trouble in ("WORKER TIMEOUT", "Traceback"):
-        assert trouble not in web.output()
+    for failure in ("WORKER TIMEOUT", "Traceback"):
+        assert failure not in web.output()
 
 
-def test_a_chat_goes_on_beside_hundreds_of_connections_that_say_next_to_nothing(system):
+def test_a_chat_works_while_hundreds_of_connections_send_almost_nothing(system):
     starts = [
         b"",
         b"G",
@@ -78,17 +79,17 @@ def test_a_chat_goes_on_beside_hundreds_of_connections_that_say_next_to_nothing(
         b"GET /test HTTP/1.1\r\n",
     ]
     with ExitStack() as stack:
-        lines = [
+        connections = [
             stack.enter_context(socket.create_connection(("127.0.0.1", system.web.port), 20))
             for _ in range(200)
         ]
-        for number, line in enumerate(lines):
-            line.sendall(starts[number % len(starts)])
+        for number, connection in enumerate(connections):
+            connection.sendall(starts[number % len(starts)])
         chat = Events(system.web.ws, begin(system.web.url))
         stack.callback(chat.close)
         for question in range(3):
-            for line in lines[1::2]:
-                line.sendall(b"A")
+            for connection in connections[1::2]:
+                connection.sendall(b"A")
             asked = time.monotonic()
             reply = chat.until_answered(chat.say(f"Question {question}"))
             assert reply["status"] == "done"

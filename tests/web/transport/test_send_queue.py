@@ -1,4 +1,4 @@
-"""What waits for a client is bounded, in bytes and in frames."""
+"""The queue of frames for one client is bounded, in bytes and in frames."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import socket
 
 import pytest
 
-from web.transport.send_queue import MAX_QUEUED, MOST_FRAMES, SendQueue
+from web.transport.send_queue import MAX_FRAMES, MAX_QUEUED, SendQueue
 
 
 @pytest.mark.parametrize(
-    ("size", "most"), [(2, MOST_FRAMES), (18, MOST_FRAMES), (1024, MAX_QUEUED / 1024)]
+    ("size", "max_frames"), [(2, MAX_FRAMES), (18, MAX_FRAMES), (1024, MAX_QUEUED / 1024)]
 )
-def test_frames_that_nobody_reads_are_bounded_however_small_they_are(size, most):
+def test_the_queue_is_bounded_for_frames_of_any_size(size, max_frames):
     near, far = socket.socketpair()
-    outbox = SendQueue(near, send_within=60, close_within=1)
-    taken = 0
-    while outbox.put(b"x" * size):
-        taken += 1
-        assert taken < 1_000_000
+    queue = SendQueue(near, send_within=60, close_within=1)
+    accepted = 0
+    while queue.put(b"x" * size):
+        accepted += 1
+        assert accepted < 1_000_000
     far.setblocking(False)
     in_the_kernel = len(far.recv(16 * MAX_QUEUED)) / size
-    assert taken - in_the_kernel <= most + 2  # one is in hand, one in part in the kernel
-    outbox.end()
-    outbox.join()
+    # One more is being written, and one is partly in the kernel.
+    assert accepted - in_the_kernel <= max_frames + 2
+    queue.abort()
+    queue.join()
     far.close()
     near.close()

@@ -1,4 +1,4 @@
-"""A small application on our own `Sock`, for test_link: every route one way to use a link."""
+"""A small application for test_websocket. Each route uses a WebSocket in another way."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from flask import Blueprint, Flask
 
 from web.error_responses import answer_in_json
-from web.transport.flask_extension import Sock
-from web.transport.websocket import Link, Times
+from web.transport.flask_extension import WebSocketRoutes
+from web.transport.websocket import Times, WebSocket
 
 QUICK = 0.5  # seconds
 
@@ -25,34 +25,34 @@ def choose(offered: list[str]) -> str | None:
 
 
 def create_app() -> Flask:
-    sys.setswitchinterval(1e-5)  # seconds; threads that could meet in one place do
+    sys.setswitchinterval(1e-5)  # seconds; makes races between threads likely
     app = Flask(__name__)
     answer_in_json(app)
-    routes = Blueprint("links", __name__)
-    patient = Sock()
-    quick = Sock(
-        Times(ping_every=QUICK, pong_within=QUICK, send_within=QUICK / 2, close_within=QUICK)
+    routes = Blueprint("websockets", __name__)
+    patient = WebSocketRoutes()
+    quick = WebSocketRoutes(
+        Times(ping_interval=QUICK, pong_within=QUICK, send_within=QUICK / 2, close_within=QUICK)
     )
-    lasting = Sock(Times(close_within=600.0))
-    watchers: set[Link] = set()
-    all_links: set[Link] = set()
-    heard = threading.Event()
+    lasting = WebSocketRoutes(Times(close_within=600.0))
+    watchers: set[WebSocket] = set()
+    all_websockets: set[WebSocket] = set()
+    may_read = threading.Event()
 
-    def on(sock: Sock, path: str):
-        """Route; tell who watches how each handler ended."""
+    def on(websocket_routes: WebSocketRoutes, path: str):
+        """Register a handler, and send the watchers how each call of it ended."""
 
         def decorator(handler):
-            def told(link: Link) -> None:
-                all_links.add(link)
+            def watched_handler(websocket: WebSocket) -> None:
+                all_websockets.add(websocket)
                 try:
-                    handler(link)
+                    handler(websocket)
                 finally:
-                    all_links.discard(link)
+                    all_websockets.discard(websocket)
                     for watcher in list(watchers):
-                        watcher.send(f"{path} {int(link.close_reason)}")
+                        watcher.send(f"{path} {int(websocket.close_reason)}")
 
-            told.__name__ = path.strip("/").replace("/", "_")
-            sock.route(path, routes, choose_subprotocol=choose)(told)
+            watched_handler.__name__ = path.strip("/").replace("/", "_")
+            websocket_routes.route(path, routes, choose_subprotocol=choose)(watched_handler)
             return handler
 
         return decorator
@@ -63,39 +63,39 @@ def create_app() -> Flask:
 
     @routes.get("/memory")
     def memory():
-        """Kilobytes, and threads as the system counts them."""
+        """Return this process's memory in KB, and its threads as the system counts them."""
         status = Path(f"/proc/{os.getpid()}/status").read_text()
         values = dict(line.split(":", 1) for line in status.splitlines())
         return {"kb": int(values["VmRSS"].split()[0]), "threads": int(values["Threads"])}
 
     @on(patient, "/ends")
-    def ends(link: Link) -> None:
-        watchers.add(link)
-        link.send("watching")
+    def ends(websocket: WebSocket) -> None:
+        watchers.add(websocket)
+        websocket.send("watching")
         try:
-            link.receive()
+            websocket.receive()
         finally:
-            watchers.discard(link)
+            watchers.discard(websocket)
 
     @on(patient, "/echo")
     @on(quick, "/quick/echo")
-    def echo(link: Link) -> None:
+    def echo(websocket: WebSocket) -> None:
         while True:
-            said = link.receive()
-            link.send(said if isinstance(said, str) else f"bytes {said.hex()}")
+            message = websocket.receive()
+            websocket.send(message if isinstance(message, str) else f"bytes {message.hex()}")
 
     @on(patient, "/subprotocol")
-    def subprotocol(link: Link) -> None:
-        link.send(str(link.subprotocol))
+    def subprotocol(websocket: WebSocket) -> None:
+        websocket.send(str(websocket.subprotocol))
 
     @on(patient, "/many")
-    def many(link: Link) -> None:
-        """Send from several threads at once; each numbers what it sends."""
-        senders, each, size = map(int, str(link.receive()).split())
+    def many(websocket: WebSocket) -> None:
+        """Send from several threads at once. Each numbers its frames."""
+        senders, each, size = map(int, str(websocket.receive()).split())
 
         def count(sender: int) -> None:
             for number in range(each):
-                link.send(f"{sender} {number} {'x' * size}")
+                websocket.send(f"{sender} {number} {'x' * size}")
                 if number % 10 == 0:
                     time.sleep(0)
 
@@ -104,67 +104,67 @@ def create_app() -> Flask:
             thread.start()
         for thread in threads:
             thread.join()
-        link.close(4000, "all sent")
+        websocket.close(4000, "all sent")
 
     @on(patient, "/flood")
     @on(quick, "/quick/flood")
-    def flood(link: Link) -> None:
-        """Send frames of a size, numbered; then read."""
-        count, size = map(int, str(link.receive()).split())
+    def flood(websocket: WebSocket) -> None:
+        """Send numbered frames of a given size, then read."""
+        count, size = map(int, str(websocket.receive()).split())
         for number in range(count):
-            link.send(f"{number} {'x' * size}")
-        link.receive()
+            websocket.send(f"{number} {'x' * size}")
+        websocket.receive()
 
     @on(patient, "/closed-by-another")
     @on(quick, "/quick/closed-by-another")
     @on(lasting, "/lasting/closed-by-another")
-    def closed_by_another(link: Link) -> None:
-        """Read, while another thread says some more and closes."""
-        size = int(link.receive())
+    def closed_by_another(websocket: WebSocket) -> None:
+        """Read while another thread sends and closes."""
+        size = int(websocket.receive())
 
         def close() -> None:
-            link.send("x" * size)
-            link.close(1012, "come back")
-            link.send("too late")
+            websocket.send("x" * size)
+            websocket.close(1012, "come back")
+            websocket.send("too late")
 
         threading.Thread(target=close).start()
-        link.receive()
+        websocket.receive()
 
     @on(patient, "/all-closed")
-    def all_closed(link: Link) -> None:
-        """Close every other socket but those that watch; say how many there were."""
-        link.receive()
-        others = [other for other in list(all_links - watchers) if other is not link]
+    def all_closed(websocket: WebSocket) -> None:
+        """Close all other WebSockets except the watchers, and send how many there were."""
+        websocket.receive()
+        others = [other for other in list(all_websockets - watchers) if other is not websocket]
         for other in others:
             other.close(1012)
-        link.send(str(len(others)))
+        websocket.send(str(len(others)))
 
     @on(patient, "/fails")
-    def fails(link: Link) -> None:
-        link.send("before")
-        link.receive()
+    def fails(websocket: WebSocket) -> None:
+        websocket.send("before")
+        websocket.receive()
         raise RuntimeError("as it was asked to")
 
-    @on(patient, "/deaf")
-    def deaf(link: Link) -> None:
-        """Read nothing until somebody asks another socket for it; then say how much there is."""
-        heard.wait()
-        said = 0
-        while link.receive() != "that is all":
-            said += 1
-        link.send(str(said))
+    @on(patient, "/reads-late")
+    def reads_late(websocket: WebSocket) -> None:
+        """Read nothing until another WebSocket asks for it, then send the number of messages."""
+        may_read.wait()
+        count = 0
+        while websocket.receive() != "that is all":
+            count += 1
+        websocket.send(str(count))
 
-    @on(patient, "/hear")
-    def hear(link: Link) -> None:
-        heard.set()
+    @on(patient, "/start-reading")
+    def start_reading(websocket: WebSocket) -> None:
+        may_read.set()
 
     @on(quick, "/quick/busy")
-    def busy(link: Link) -> None:
-        """Leave what the client sends unread for longer than it has to answer a ping."""
-        link.receive()
+    def busy(websocket: WebSocket) -> None:
+        """Leave what the client sends unread for longer than the pong timeout."""
+        websocket.receive()
         time.sleep(4 * QUICK)
-        link.send("done")
-        link.send(f"then {link.receive()}")
+        websocket.send("done")
+        websocket.send(f"then {websocket.receive()}")
 
     app.register_blueprint(routes)
     return app
