@@ -84,7 +84,7 @@ def sockets(
     @WebSocketRoutes().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
     def chat(websocket: WebSocket) -> None:
         subscriber: Subscriber
-        shared = (websocket, _token(), resync.refresh, mailbox, dispatcher, max_length)
+        shared = (websocket, _token(), resync.request, mailbox, dispatcher, max_length)
         if websocket.subprotocol == SUBPROTOCOL:
             subscriber = EventsSubscriber(*shared, watch)
         else:
@@ -96,21 +96,21 @@ def sockets(
     def relay_to(subscriber: Subscriber) -> None:
         inbox = CommandQueue()
         try:
-            with subscriber.hold():
-                relay.open(subscriber)
-                subscriber.show(store.history(subscriber.token))
+            with subscriber.buffering():
+                relay.subscribe(subscriber)
+                subscriber.send_session(store.history(subscriber.token))
             while True:
                 step = subscriber.on_frame(subscriber.websocket.receive())
                 if step:
                     inbox.put(partial(_do, subscriber, step, inbox))
         except SessionGone:
-            subscriber.end()
+            subscriber.close_ended()
         except Busy as error:
             log.warning("%s", error)
             subscriber.websocket.close(1013, "try again later")
         finally:
             inbox.join()  # what was said before the end counts
-            relay.close(subscriber)
+            relay.unsubscribe(subscriber)
 
     return routes
 
@@ -120,7 +120,7 @@ def _do(subscriber: Subscriber, step: Step, inbox: CommandQueue) -> None:
     try:
         step()
     except SessionGone:
-        subscriber.end()
+        subscriber.close_ended()
         inbox.drop()
     except Exception:
         log.exception("a frame failed by our own fault")

@@ -17,7 +17,7 @@ from tests.processes import wait_until
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
-from web.subscribers.subscriber import Connection
+from web.subscribers.subscriber import Subscriber
 
 CUTS = 100
 
@@ -82,8 +82,8 @@ def test_a_relay_that_lost_redis_shows_what_was_missed(system):
     assert whole(socket, message_id) == asks.said(ask)
 
 
-class Seen(Connection):
-    """A socket that only notes what it is shown: how many messages there were."""
+class MessageCount(Subscriber):
+    """A subscriber that only notes how many messages the last history had."""
 
     def on_session(self, session):
         self.messages = len(session.messages)
@@ -91,24 +91,24 @@ class Seen(Connection):
 
 def test_a_history_that_was_read_before_the_relay_was_back_is_read_again(client):
     store, mailbox = SessionStore(client, 0), Mailbox(client, 0)
-    connections = SubscriberRegistry()
-    refresher = Resync(store, connections)
-    relay = Relay(client, connections, refresher)
+    subscribers = SubscriberRegistry()
+    resync = Resync(store, subscribers)
+    relay = Relay(client, subscribers, resync)
     token = store.create("Ada").token
-    slow, next_one = (Seen(None, token, refresher.refresh) for _ in range(2))
+    slow, other = (MessageCount(None, token, resync.request) for _ in range(2))
     try:
-        with slow.hold():
-            relay.open(slow)
-            read = store.history(token)
+        with slow.buffering():
+            relay.subscribe(slow)
+            stale = store.history(token)
             client.client_kill_filter(_type="pubsub")
-            mailbox.accept(token, new_id(), "not heard")
+            mailbox.accept(token, new_id(), "published while nobody is subscribed")
             wait_until(lambda: client.pubsub_numsub(channel(token))[0][1])
-            relay.open(next_one)  # returns once the session is heard again
-            slow.show(read)
+            relay.subscribe(other)  # returns once the subscription is confirmed again
+            slow.send_session(stale)
         wait_until(lambda: slow.messages == 1, within=10)
     finally:
-        relay.close(slow)
-        relay.close(next_one)
+        relay.unsubscribe(slow)
+        relay.unsubscribe(other)
 
 
 def ended(socket: Events, message_id: str) -> bool:

@@ -113,7 +113,7 @@ class EventsSubscriber(Subscriber):
         return self._mailbox.accept(self.token, message_id, text)
 
     def _take(self, message_id: str, step: Callable[[], Accepted]) -> None:
-        with self.hold():  # the reply may begin before the step's answer is here
+        with self.buffering():  # the reply may begin before the step's answer is here
             accepted = step()
             self._send(_ACK, {"id": message_id, "position": accepted.position})
             self._told = None

@@ -115,4 +115,4 @@ class WorkerWatch:
             for token, message_id, rev in found:
                 data = {"reply_to": message_id, "no_worker": self._absent}
                 for subscriber in by_token[token]:
-                    subscriber.tell(Event(token, "unserved", data, None, rev))
+                    subscriber.deliver(Event(token, "unserved", data, None, rev))
