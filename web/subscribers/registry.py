@@ -15,10 +15,6 @@ class SubscriberRegistry:
         self._by_token: dict[str, set[Subscriber]] = {}
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        with self._lock:
-            return sum(map(len, self._by_token.values()))
-
     def add(self, subscriber: Subscriber) -> bool:
         """Add a subscriber; return whether it is the first of its session."""
         with self._lock:

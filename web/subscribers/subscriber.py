@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from chat.channel import Event
 from chat.session_store import Session
-from web.subscribers.command_queue import Step
+from web.subscribers.command_queue import Command
 from web.transport.websocket import WebSocket
 
 # Events that one subscriber buffers. Beyond that the oldest are dropped, which makes a gap.
@@ -118,7 +118,7 @@ class Subscriber:
         """Send an event. Called for each one that is new to the client, in order."""
         raise NotImplementedError
 
-    def on_frame(self, frame: str | bytes) -> Step | None:
+    def on_frame(self, frame: str | bytes) -> Command | None:
         """Return the command for a frame of the client; None if the frame needs no command.
 
         The command may take seconds while Redis does not answer. It raises `SessionGone` if the
