@@ -1,4 +1,4 @@
-"""A socket is cut at any moment of a reply, and comes back on another web process."""
+"""A client loses its connection at any moment of a reply, and reconnects to another process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CUTS = 100
 
 
 @pytest.mark.parametrize("kind", ["ack", "message", "start", "delta"])
-def test_a_cut_behind_each_kind_of_frame_misses_nothing(system, kind):
+def test_a_client_that_reconnects_after_each_type_of_frame_misses_nothing(system, kind):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
     ask = asks.words(8, delay=0.05)
@@ -34,7 +34,7 @@ def test_a_cut_behind_each_kind_of_frame_misses_nothing(system, kind):
     assert whole(socket, message_id) == asks.said(ask)
 
 
-def test_a_message_that_was_cut_off_before_its_ack_is_sent_again_and_answered_once(system):
+def test_a_message_without_an_ack_is_sent_again_and_answered_once(system):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
     message_id = socket.say("hello")
@@ -46,8 +46,8 @@ def test_a_message_that_was_cut_off_before_its_ack_is_sent_again_and_answered_on
     assert len(history(system.web.url, token)) == 2
 
 
-def test_replies_resumed_after_a_hundred_cuts_are_whole(system):
-    """Twenty replies, each cut five times at a random frame, always to the other web process."""
+def test_replies_are_whole_after_a_hundred_reconnections(system):
+    """Twenty replies. For each, a client reconnects five times, always to the other process."""
     chance = random.Random(7)
     ask = asks.words(25, delay=0.04)
 
@@ -71,7 +71,7 @@ def test_replies_resumed_after_a_hundred_cuts_are_whole(system):
     assert texts == [asks.said(ask)] * 20
 
 
-def test_a_relay_that_lost_redis_shows_what_was_missed(system):
+def test_a_relay_that_lost_redis_resyncs_its_subscribers(system):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
     ask = asks.words(40, delay=0.05)
@@ -117,7 +117,7 @@ def ended(socket: Events, message_id: str) -> bool:
 
 
 def whole(socket: Events, message_id: str) -> str:
-    """Return the text that a client holds once the reply has ended."""
+    """Return the text that the client has when the reply has ended."""
     while not ended(socket, message_id):
         socket.frame()
     reply = socket.reply_to(message_id)
