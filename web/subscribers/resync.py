@@ -49,7 +49,7 @@ class Resync:
         """
         subscribers = self._subscribers.of_session(token)
         for subscriber in subscribers:
-            # The first history of a subscriber may have been read already, before this
+            # One that is not synced may be about to send a history that was read before this
             # confirmation.
             subscriber.subscription_confirmed = subscriber.synced
         if any(subscriber.synced for subscriber in subscribers):
