@@ -1,4 +1,4 @@
-"""The web process: HTTP and WebSockets in, rings out, replies relayed to their sockets."""
+"""The web process: serves HTTP and WebSockets, enqueues tasks, and relays events to clients."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def create_app() -> Flask:
     """Return the application.
 
-    It is imported only now: gunicorn loads its worker class from this package before gevent has
-    patched what the application imports.
+    It is imported here and not above: gunicorn loads its worker class from this package, before
+    gevent has patched the modules that the application imports.
     """
     from web import app
 

@@ -1,4 +1,4 @@
-"""The Flask application, put together."""
+"""The Flask application factory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chat.mailbox import Mailbox
 from chat.redis_client import connect
 from chat.session_store import SessionStore
 from chat.settings import Settings, load_settings_or_exit
-from web.chat_route import sockets
+from web.chat_route import chat_route
 from web.dispatcher import Dispatcher
 from web.error_responses import answer_in_json
 from web.page_routes import page
@@ -18,18 +18,21 @@ from web.session_routes import sessions
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
+from web.subscribers.session_actions import SessionActions
 from web.subscribers.worker_watch import WorkerWatch
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the application; nothing runs or connects before its first request."""
+    """Return the application. It starts no thread and no connection before its first request."""
     settings = settings or load_settings_or_exit()
     client = connect(settings.redis_url)
     store = SessionStore(client, settings.session_ttl)
     mailbox = Mailbox(client, settings.session_ttl)
-    connections = SubscriberRegistry()
-    resync = Resync(store, connections)
-    relay = Relay(client, connections, resync)
+    actions = SessionActions(mailbox, Dispatcher(), max_message_length=settings.max_message_length)
+    subscribers = SubscriberRegistry()
+    resync = Resync(store, subscribers)
+    relay = Relay(client, subscribers, resync)
+    worker_watch = WorkerWatch(client, mailbox, subscribers)
 
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -38,16 +41,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(page())
     app.register_blueprint(sessions(store))
     app.register_blueprint(
-        sockets(
-            store,
-            mailbox,
-            relay,
-            resync,
-            Dispatcher(),
-            WorkerWatch(client, mailbox, connections),
-            max_length=settings.max_message_length,
-            allowed_origins=settings.allowed_origins,
+        chat_route(
+            store, actions, relay, resync, worker_watch, allowed_origins=settings.allowed_origins
         )
     )
-    app.extensions["connections"] = connections
+    app.extensions["connections"] = subscribers  # for web/server/drain.py
     return app

@@ -1,4 +1,4 @@
-"""The WebSocket `/chat`: who may open one, and what becomes of what it sends."""
+"""The WebSocket `/chat`: which handshakes are accepted, and what serves an open WebSocket."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from functools import partial
 from flask import Blueprint, abort, g, request
 
 from chat.errors import Busy, SessionGone
-from chat.mailbox import Mailbox
 from chat.session_store import SessionStore
-from web.dispatcher import Dispatcher
 from web.handshake_log import explain_refusals
 from web.origin import host_of, is_welcome
 from web.session_routes import given_token
-from web.subscribers.command_queue import CommandQueue, Step
+from web.subscribers.command_queue import Command, CommandQueue
 from web.subscribers.events_mode import SUBPROTOCOL, EventsSubscriber
 from web.subscribers.plain_mode import PlainSubscriber
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
+from web.subscribers.session_actions import SessionActions
 from web.subscribers.subscriber import Subscriber
 from web.subscribers.worker_watch import WorkerWatch
 from web.transport.flask_extension import WebSocketRoutes
@@ -31,50 +30,38 @@ _PATH = "/chat"
 _BEARER = "bearer."
 
 
-def _offered() -> list[str]:
-    header = request.headers.get("Sec-WebSocket-Protocol", "")
-    return [name.strip() for name in header.split(",") if name.strip()]
-
-
-def _token() -> str:
-    bearers = [name.removeprefix(_BEARER) for name in _offered() if name.startswith(_BEARER)]
-    return given_token() or (bearers[0] if bearers else "")
-
-
 def choose_subprotocol(offered: Collection[str]) -> str | None:
-    """Return the subprotocol to select: browsers fail a handshake that selects none of theirs."""
+    """Return the subprotocol to select, None for none.
+
+    Browsers fail a handshake that selects none of the subprotocols that they offered, so the one
+    that carries the token is selected if there is no other.
+    """
     if SUBPROTOCOL in offered:
         return SUBPROTOCOL
     return next((name for name in offered if name.startswith(_BEARER)), None)
 
 
-def _is_plain() -> bool:
-    return choose_subprotocol(_offered()) != SUBPROTOCOL
-
-
-def sockets(
+def chat_route(
     store: SessionStore,
-    mailbox: Mailbox,
+    actions: SessionActions,
     relay: Relay,
     resync: Resync,
-    dispatcher: Dispatcher,
-    watch: WorkerWatch,
+    worker_watch: WorkerWatch,
     *,
-    max_length: int,
     allowed_origins: Collection[str],
 ) -> Blueprint:
-    """Return the route of the WebSocket."""
-    routes = Blueprint("sockets", __name__)
+    """Return the blueprint of the WebSocket."""
+    routes = Blueprint("chat", __name__)
     explain_refusals(routes, _PATH, allowed_origins, _token)
 
     @routes.before_request
-    def admit() -> None:
-        """Refuse before the upgrade: flask-sock accepts before the handler runs."""
+    def check_handshake() -> None:
+        """Refuse before the upgrade: flask-sock upgrades before it calls the handler."""
         origin = request.headers.get("Origin")
         if not is_welcome(origin, host_of(request), allowed_origins):
             abort(403, "This page may not open a chat here.")
         try:
-            if _is_plain():
+            if choose_subprotocol(_offered_subprotocols()) != SUBPROTOCOL:
                 g.session = store.history(_token())
             elif not store.exists(_token()):
                 raise SessionGone
@@ -84,45 +71,58 @@ def sockets(
     @WebSocketRoutes().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
     def chat(websocket: WebSocket) -> None:
         subscriber: Subscriber
-        shared = (websocket, _token(), resync.refresh, mailbox, dispatcher, max_length)
+        token = _token()
         if websocket.subprotocol == SUBPROTOCOL:
-            subscriber = EventsSubscriber(*shared, watch)
+            subscriber = EventsSubscriber(websocket, token, resync.request, actions, worker_watch)
         else:
-            subscriber = PlainSubscriber(*shared)
-            subscriber.on_session(g.pop("session"))  # what ended before the upgrade is not sent
-        watch.start()
-        relay_to(subscriber)
+            subscriber = PlainSubscriber(
+                websocket, token, resync.request, actions, at_handshake=g.pop("session")
+            )
+        worker_watch.start()
+        serve(subscriber)
 
-    def relay_to(subscriber: Subscriber) -> None:
-        inbox = CommandQueue()
+    def serve(subscriber: Subscriber) -> None:
+        """Send the session and its events, and run the client's commands, until the end."""
+        commands = CommandQueue()
         try:
-            with subscriber.hold():
-                relay.open(subscriber)
-                subscriber.show(store.history(subscriber.token))
+            with subscriber.buffering():
+                relay.subscribe(subscriber)
+                subscriber.send_session(store.history(subscriber.token))
             while True:
-                step = subscriber.on_frame(subscriber.websocket.receive())
-                if step:
-                    inbox.put(partial(_do, subscriber, step, inbox))
+                command = subscriber.on_frame(subscriber.websocket.receive())
+                if command:
+                    commands.put(partial(_run, subscriber, command, commands))
         except SessionGone:
-            subscriber.end()
+            subscriber.close_ended()
         except Busy as error:
             log.warning("%s", error)
             subscriber.websocket.close(1013, "try again later")
         finally:
-            inbox.join()  # what was said before the end counts
-            relay.close(subscriber)
+            commands.join()  # frames that came before the end are processed
+            relay.unsubscribe(subscriber)
 
     return routes
 
 
-def _do(subscriber: Subscriber, step: Step, inbox: CommandQueue) -> None:
-    """Do a step; if it fails, close the socket and drop the steps behind it."""
+def _offered_subprotocols() -> list[str]:
+    header = request.headers.get("Sec-WebSocket-Protocol", "")
+    return [name.strip() for name in header.split(",") if name.strip()]
+
+
+def _token() -> str:
+    offered = _offered_subprotocols()
+    bearers = [name.removeprefix(_BEARER) for name in offered if name.startswith(_BEARER)]
+    return given_token() or (bearers[0] if bearers else "")
+
+
+def _run(subscriber: Subscriber, command: Command, commands: CommandQueue) -> None:
+    """Run a command; if it fails, close the WebSocket and drop the queued commands."""
     try:
-        step()
+        command()
     except SessionGone:
-        subscriber.end()
-        inbox.drop()
+        subscriber.close_ended()
+        commands.clear()
     except Exception:
         log.exception("a frame failed by our own fault")
         subscriber.websocket.close(1011, "our fault")
-        inbox.drop()
+        commands.clear()

@@ -1,4 +1,4 @@
-"""No worker is there: the page says so instead of a sign that somebody thinks."""
+"""No worker is there: the page shows a notice instead of the typing indicator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.processes import Worker, wait_until
 from tests.system import System
 
 NOTICE = "Nobody can answer right now. Your message is kept and will be answered."
-TOLD_WITHIN = ABSENT_AFTER * 1000 + PATIENCE  # ms
+NOTICE_TIMEOUT = ABSENT_AFTER * 1000 + PATIENCE  # ms
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-def test_a_message_that_nobody_can_answer_says_so_and_a_half_reply_too(tab, system, tmp_path):
+def test_a_notice_is_shown_for_an_unserved_message_and_for_a_partial_reply(tab, system, tmp_path):
     with asks.held(system, at=3) as hold:
         tab.say(hold.ask)
         expect(tab.typing).to_be_visible()
-        expect(tab.log.get_by_text(NOTICE)).to_be_visible(timeout=TOLD_WITHIN)
+        expect(tab.log.get_by_text(NOTICE)).to_be_visible(timeout=NOTICE_TIMEOUT)
         expect(tab.typing).to_have_count(0)
         tab.page.reload()
         expect(tab.log.get_by_text(NOTICE)).to_be_visible()

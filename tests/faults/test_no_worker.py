@@ -1,7 +1,7 @@
-"""No worker is there: people are told so, and their messages are kept.
+"""No worker is there: clients get a notice, and their messages are answered later.
 
-A web process waits 15 s before it says so. The first test waits for that; the others have the last
-heartbeat look older than it is.
+A web process sends the notice after 15 s without a heartbeat. The first test waits for that; the
+others make the last heartbeat look older.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def system(_workerless: System) -> Iterator[System]:
 
 @pytest.fixture
 def start_worker(system: System, tmp_path):
-    """Give a way to start a worker, with one slot; `system` ends it."""
+    """Return a function that starts a worker of concurrency 1. `system` stops the worker."""
 
     def start() -> Worker:
         worker = Worker(system.env, tmp_path / f"worker{len(system.workers)}.log")
@@ -58,7 +58,7 @@ def opened(system: System) -> Events:
 
 
 def redis_calls(system: System, command: str) -> int:
-    """Return how often Redis was given a command since it started."""
+    """Return how many times Redis has run a command since it started."""
     return system.client.info("commandstats").get(f"cmdstat_{command}", {}).get("calls", 0)
 
 
@@ -67,11 +67,13 @@ def is_notice(frame: dict) -> bool:
 
 
 def notices(socket: Events) -> list[str]:
-    """Return which messages a socket was told of that nobody can answer them."""
+    """Return the messages for which a client has been sent that no worker is there."""
     return [frame["reply_to"] for frame in socket.frames if is_notice(frame)]
 
 
-def test_people_and_the_log_are_told_and_the_next_worker_answers_all(system, start_worker):
+def test_clients_and_the_log_get_a_notice_and_the_next_worker_answers_everything(
+    system, start_worker
+):
     first = opened(system)
     second, plain = Events(system.web.ws, first.token), Plain(system.web.ws, first.token)
     idle = opened(system)
@@ -112,16 +114,16 @@ def test_people_and_the_log_are_told_and_the_next_worker_answers_all(system, sta
         begun = [frame["reply_to"] for frame in socket.frames if frame["type"] in ("start", "wait")]
         assert begun[-1] == two
         assert not is_notice(next(f for f in reversed(socket.frames) if f["type"] != "message"))
-    assert plain.reply()["msg"] == "echo: two"  # one that was stopped without a word is not sent
+    assert plain.reply()["msg"] == "echo: two"  # an empty stopped reply is not sent
     assert idle.until_answered(idle.say("three"))["msg"] == "echo: three"
     assert not notices(idle)
-    said = [line for line in system.output().splitlines() if NOTICE in line]
-    assert len(said) == 1  # it is said once a minute
-    assert "1 sessions wait" in said[0]
+    warnings = [line for line in system.output().splitlines() if NOTICE in line]
+    assert len(warnings) == 1  # at most one a minute
+    assert "1 sessions wait" in warnings[0]
     assert first.token not in system.output()
 
 
-def test_a_worker_that_stands_still_is_no_worker(system, start_worker):
+def test_a_frozen_worker_counts_as_absent(system, start_worker):
     socket, worker = opened(system), start_worker()
     wait_until(lambda: last_seen(system.client) is not None)
     worker.freeze()
@@ -133,7 +135,7 @@ def test_a_worker_that_stands_still_is_no_worker(system, start_worker):
     wait_until(lambda: last_seen(system.client) < BEAT_EVERY)
 
 
-def test_a_half_reply_whose_only_worker_died_is_told_and_goes_on_with_the_next(
+def test_a_partial_reply_whose_worker_died_gets_a_notice_and_the_next_worker_continues_it(
     system, start_worker
 ):
     socket, worker = opened(system), start_worker()
@@ -152,7 +154,9 @@ def test_a_half_reply_whose_only_worker_died_is_told_and_goes_on_with_the_next(
     assert notices(socket) == [message_id]
 
 
-def test_who_still_waits_when_a_worker_is_back_is_told_that_it_is_only_busy(system, start_worker):
+def test_a_client_that_still_waits_when_a_worker_is_back_is_sent_that_it_is_busy(
+    system, start_worker
+):
     system.age_heartbeat()
     first, second = opened(system), opened(system)
     with asks.held(system, at=0) as hold:
@@ -172,12 +176,14 @@ def test_who_still_waits_when_a_worker_is_back_is_told_that_it_is_only_busy(syst
     assert notices(second) == [two]
 
 
-def test_the_terminal_and_a_pipe_say_it_too(system, start_worker):
+def test_the_terminal_and_a_pipe_show_the_notice(system, start_worker):
     system.age_heartbeat()
     with person(system.web.url) as ada, piping(system.web.url, "hello") as chat:
         ada.types("hi")
         ada.sees(NOBODY)
-        assert f"{NOBODY}\n" in iter(chat.stderr.readline, "")  # its place may come before
+        assert f"{NOBODY}\n" in iter(
+            chat.stderr.readline, ""
+        )  # the position may be printed before it
         start_worker()
         ada.sees("echo: hi")
         assert chat.stdout.read() == "echo: hello\n"
@@ -185,7 +191,7 @@ def test_the_terminal_and_a_pipe_say_it_too(system, start_worker):
         assert chat.wait() == 0
 
 
-def test_a_redis_that_was_away_is_not_taken_for_an_absent_worker(system, start_worker):
+def test_an_outage_of_redis_is_not_taken_for_an_absent_worker(system, start_worker):
     socket, worker = opened(system), start_worker()
     assert socket.until_answered(socket.say("before"))["msg"] == "echo: before"
     worker.freeze()
@@ -203,29 +209,29 @@ def test_a_redis_that_was_away_is_not_taken_for_an_absent_worker(system, start_w
     assert not notices(socket)
 
 
-def test_a_worker_that_takes_no_messages_has_no_heartbeat(system, start_worker):
+def test_a_worker_that_does_not_consume_has_no_heartbeat(system, start_worker):
     worker = start_worker()
     wait_until(lambda: last_seen(system.client) is not None)
     control = Celery(broker=system.redis.url).control
     assert control.cancel_consumer("celery", reply=True, timeout=10, limit=1)
-    missed = BEAT_EVERY + 3 * TICK_EVERY
-    wait_until(lambda: last_seen(system.client) > missed)
+    stale_after = BEAT_EVERY + 3 * TICK_EVERY
+    wait_until(lambda: last_seen(system.client) > stale_after)
     assert worker.running
     assert control.add_consumer("celery", reply=True, timeout=10, limit=1)
-    wait_until(lambda: last_seen(system.client) < missed)
+    wait_until(lambda: last_seen(system.client) < stale_after)
 
 
-def test_thousands_of_sockets_are_not_thousands_of_questions_to_redis(system):
+def test_all_subscribers_are_checked_in_one_round_trip_to_redis(system):
     beat(system.client, "a worker")
     sockets = [opened(system) for _ in range(100)]
     waiting = sockets[7]
     message_id = waiting.say("hello")
     waiting.until_type("ack")
-    asked = redis_calls(system, "pttl")
-    wait_until(lambda: redis_calls(system, "pttl") >= asked + 2)
+    polls = redis_calls(system, "pttl")
+    wait_until(lambda: redis_calls(system, "pttl") >= polls + 2)
     before = redis_calls(system, "evalsha")
     system.age_heartbeat()
     assert waiting.until(is_notice)["reply_to"] == message_id
-    # One, or again once Redis has forgotten the script; not one for each of the sockets.
+    # One call, and a second one if Redis does not have the script yet; not one for each subscriber.
     assert redis_calls(system, "evalsha") - before <= 3
     assert not any(notices(socket) for socket in sockets if socket is not waiting)

@@ -1,4 +1,4 @@
-"""A socket is cut at any moment of a reply, and comes back on another web process."""
+"""A client loses its connection at any moment of a reply, and reconnects to another process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.processes import wait_until
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
-from web.subscribers.subscriber import Connection
+from web.subscribers.subscriber import Subscriber
 
 CUTS = 100
 
 
 @pytest.mark.parametrize("kind", ["ack", "message", "start", "delta"])
-def test_a_cut_behind_each_kind_of_frame_misses_nothing(system, kind):
+def test_a_client_that_reconnects_after_each_type_of_frame_misses_nothing(system, kind):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
     ask = asks.words(8, delay=0.05)
@@ -34,7 +34,7 @@ def test_a_cut_behind_each_kind_of_frame_misses_nothing(system, kind):
     assert whole(socket, message_id) == asks.said(ask)
 
 
-def test_a_message_that_was_cut_off_before_its_ack_is_sent_again_and_answered_once(system):
+def test_a_message_without_an_ack_is_sent_again_and_answered_once(system):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
     message_id = socket.say("hello")
@@ -46,8 +46,8 @@ def test_a_message_that_was_cut_off_before_its_ack_is_sent_again_and_answered_on
     assert len(history(system.web.url, token)) == 2
 
 
-def test_replies_resumed_after_a_hundred_cuts_are_whole(system):
-    """Twenty replies, each cut five times at a random frame, always to the other web process."""
+def test_replies_are_whole_after_a_hundred_reconnections(system):
+    """Twenty replies. For each, a client reconnects five times, always to the other process."""
     chance = random.Random(7)
     ask = asks.words(25, delay=0.04)
 
@@ -71,7 +71,7 @@ def test_replies_resumed_after_a_hundred_cuts_are_whole(system):
     assert texts == [asks.said(ask)] * 20
 
 
-def test_a_relay_that_lost_redis_shows_what_was_missed(system):
+def test_a_relay_that_lost_redis_resyncs_its_subscribers(system):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
     ask = asks.words(40, delay=0.05)
@@ -82,8 +82,8 @@ def test_a_relay_that_lost_redis_shows_what_was_missed(system):
     assert whole(socket, message_id) == asks.said(ask)
 
 
-class Seen(Connection):
-    """A socket that only notes what it is shown: how many messages there were."""
+class MessageCount(Subscriber):
+    """A subscriber that only notes how many messages the last history had."""
 
     def on_session(self, session):
         self.messages = len(session.messages)
@@ -91,24 +91,24 @@ class Seen(Connection):
 
 def test_a_history_that_was_read_before_the_relay_was_back_is_read_again(client):
     store, mailbox = SessionStore(client, 0), Mailbox(client, 0)
-    connections = SubscriberRegistry()
-    refresher = Resync(store, connections)
-    relay = Relay(client, connections, refresher)
+    subscribers = SubscriberRegistry()
+    resync = Resync(store, subscribers)
+    relay = Relay(client, subscribers, resync)
     token = store.create("Ada").token
-    slow, next_one = (Seen(None, token, refresher.refresh) for _ in range(2))
+    slow, other = (MessageCount(None, token, resync.request) for _ in range(2))
     try:
-        with slow.hold():
-            relay.open(slow)
-            read = store.history(token)
+        with slow.buffering():
+            relay.subscribe(slow)
+            stale = store.history(token)
             client.client_kill_filter(_type="pubsub")
-            mailbox.accept(token, new_id(), "not heard")
+            mailbox.accept(token, new_id(), "published while nobody is subscribed")
             wait_until(lambda: client.pubsub_numsub(channel(token))[0][1])
-            relay.open(next_one)  # returns once the session is heard again
-            slow.show(read)
+            relay.subscribe(other)  # returns once the subscription is confirmed again
+            slow.send_session(stale)
         wait_until(lambda: slow.messages == 1, within=10)
     finally:
-        relay.close(slow)
-        relay.close(next_one)
+        relay.unsubscribe(slow)
+        relay.unsubscribe(other)
 
 
 def ended(socket: Events, message_id: str) -> bool:
@@ -117,7 +117,7 @@ def ended(socket: Events, message_id: str) -> bool:
 
 
 def whole(socket: Events, message_id: str) -> str:
-    """Return the text that a client holds once the reply has ended."""
+    """Return the text that the client has when the reply has ended."""
     while not ended(socket, message_id):
         socket.frame()
     reply = socket.reply_to(message_id)

@@ -1,6 +1,6 @@
-"""The tutorial's React client, request for request, as its pages make them in a browser.
+"""The tutorial's React client: the requests that its pages make in a browser, one by one.
 
-It comes from another origin, so that it may read an answer only if the answer names that origin.
+Its origin is not the server's, so it can read a response only if the response allows its origin.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HEADERS = {"Accept": "application/json, text/plain, */*", "Origin": HOME, "Refer
 
 
 class Client:
-    """Its pages, and what they show."""
+    """The pages of the client, and the messages that they show."""
 
     def __init__(self, web):
         self._web = web
@@ -32,16 +32,16 @@ class Client:
     # Home
 
     def start_chat(self, name):
-        """Return the status of the answer; a page learns more only of one that it may read."""
+        """Create a session; return the status of the response."""
         answer = self.ask("POST", f"/token?name={name}")
         if answer.ok:
             self.token, self.name = answer.json()["token"], answer.json()["name"]
         return answer.status_code
 
-    # Chat, at an address that ends in the token
+    # Chat, whose URL ends with the token
 
     def load(self, token):
-        """Open the page; the first socket opens before the page knows more than its address."""
+        """Open the page. It opens the first WebSocket before it has loaded the session."""
         self._open(self.token)
         answer = self.ask("GET", f"/refresh_token?token={token}")
         if answer.ok:
@@ -52,14 +52,14 @@ class Client:
         return answer.status_code
 
     def send(self, text):
-        """Show a message and send it, and begin or end to overlook what comes."""
+        """Show a message and send it. After every other call the page ignores incoming frames."""
         shown = [*self.messages, {"id": str(uuid.uuid4()), "msg": f"Human: {text}"}]
         self.messages = shown
         self._paused = not self._paused
         self._socket.send(text)
 
     def receive(self):
-        """Take the next frame as a message, and show it behind what stood there at `send`."""
+        """Receive the next frame; show it as a message unless frames are ignored now."""
         message = json.loads(self._socket.recv())
         if not self._paused:
             self.messages = [*self.messages, message]
@@ -67,7 +67,7 @@ class Client:
 
     @property
     def shown(self):
-        """The messages, on the side that their first five letters put them."""
+        """Each message with its side, which depends on the first five letters."""
         side = lambda m: "right" if m["msg"][:5] == "Human" else "left"  # noqa: E731
         return [(side(message), message["msg"]) for message in self.messages]
 
@@ -77,8 +77,8 @@ class Client:
         return answer
 
     def _open(self, token):
-        """Open a socket, and another: React's strict mode closes each first one at once."""
-        if not token:  # after a reload it knows none at first, and asks all the same
+        """Open two WebSockets and close the first, as React's strict mode does."""
+        if not token:  # after a reload the page does not know it yet, but connects
             with pytest.raises(websocket.WebSocketBadStatusException):
                 self._connect("")
             return None
@@ -98,7 +98,7 @@ def client(system):
     return client
 
 
-def test_it_begins_a_chat_and_shows_every_second_reply_and_all_after_a_reload(system, client):
+def test_it_shows_every_other_reply_and_all_of_them_after_a_reload(system, client):
     for text in ("one", "two", "three"):
         client.send(text)
         assert client.receive()["msg"] == f"echo: {text}"
@@ -121,7 +121,7 @@ def test_it_begins_a_chat_and_shows_every_second_reply_and_all_after_a_reload(sy
     ]
 
 
-def test_each_message_gets_one_frame_since_it_would_show_only_the_last_of_two(system, client):
+def test_each_message_gets_one_frame(system, client):
     for number in range(3):
         client.send(asks.words(20, delay=0.01))
         client.send(f"message {number}")
@@ -129,7 +129,7 @@ def test_each_message_gets_one_frame_since_it_would_show_only_the_last_of_two(sy
         assert client.receive()["msg"] == f"echo: message {number}"
 
 
-def test_its_messages_have_ids_of_their_own_and_times_that_begin_with_a_day(system, client):
+def test_its_messages_have_unique_ids_and_timestamps_that_begin_with_a_date(system, client):
     client.send("one")
     reply = client.receive()
     assert set(reply) == {"id", "msg", "timestamp"}
@@ -141,7 +141,7 @@ def test_its_messages_have_ids_of_their_own_and_times_that_begin_with_a_day(syst
         assert (len(year), len(month), len(day)) == (4, 2, 2)
 
 
-def test_a_reply_that_fails_is_a_message_like_any_other(system, client):
+def test_a_failed_reply_is_shown_as_an_ordinary_message(system, client):
     client.send(asks.status(401))
     client.send("and now?")
     failure = client.receive()
@@ -149,21 +149,21 @@ def test_a_reply_that_fails_is_a_message_like_any_other(system, client):
     assert client.receive()["msg"] == "echo: and now?"
 
 
-def test_it_may_read_why_it_was_refused(system):
+def test_it_can_read_error_responses(system):
     client = Client(system.web)
     assert client.start_chat(" ") == 400
     assert client.ask("GET", f"/refresh_token?token={uuid.uuid4()}").status_code == 400
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_browser_that_asks_first_is_told_yes(system, method):
-    """This client's own requests need no such question; its readers' changes may."""
-    question = {
+def test_a_preflight_request_is_allowed(system, method):
+    """The client's own requests need no preflight; a modified client's may."""
+    preflight = {
         "Origin": HOME,
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "authorization, content-type",
     }
-    answer = requests.options(f"{system.web.url}/token", headers=question, timeout=PATIENCE)
+    answer = requests.options(f"{system.web.url}/token", headers=preflight, timeout=PATIENCE)
     assert answer.ok
     assert answer.headers["Access-Control-Allow-Origin"] == HOME
     assert method in answer.headers["Access-Control-Allow-Methods"]
@@ -172,8 +172,8 @@ def test_a_browser_that_asks_first_is_told_yes(system, method):
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3001", "http://evil.example", "null"])
-def test_a_page_from_elsewhere_may_read_nothing(system, origin):
+def test_a_page_of_another_origin_can_read_no_response(system, origin):
     for method, path in (("POST", "/token?name=Ada"), ("OPTIONS", "/token")):
-        question = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-        answer = requests.request(method, system.web.url + path, headers=question, timeout=PATIENCE)
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        answer = requests.request(method, system.web.url + path, headers=headers, timeout=PATIENCE)
         assert "Access-Control-Allow-Origin" not in answer.headers

@@ -1,0 +1,1 @@
+"""The subscribers: what each WebSocket has been sent of its session, complete and in order."""

@@ -1,4 +1,4 @@
-"""What one client asked for and is still to be done, in order."""
+"""The commands of one client that are still to be run, in order."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-# So many steps of one socket may wait. Beyond that its frames stay unread, so that a client that
-# floods is slowed down by TCP and holds no memory here.
+# Queued commands of one WebSocket. Beyond that its frames stay unread, so that TCP slows down a
+# client that floods, and its frames take no memory here.
 MAX_QUEUED = 8
 
-Step = Callable[[], None]
+Command = Callable[[], None]
 
 
 class CommandQueue:
-    """Does steps one after another in a thread of its own, so that the socket goes on being read.
+    """Runs commands one after another in a thread of its own, while the WebSocket is read.
 
-    The thread lives until nothing waits: an idle client costs none. A step must not raise.
+    The thread ends when the queue is empty: an idle client has none. A command must not raise.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Step] = deque()
+        self._queued: deque[Command] = deque()
         self._changed = threading.Condition()
-        self._worker: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
 
-    def put(self, step: Step) -> None:
-        """Have a step done after those that wait; block while too many do."""
+    def put(self, command: Command) -> None:
+        """Queue a command; block while the queue is full."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < MAX_QUEUED)
-            self._waiting.append(step)
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="inbox", daemon=True)
-                self._worker.start()
+            self._changed.wait_for(lambda: len(self._queued) < MAX_QUEUED)
+            self._queued.append(command)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+                self._thread.start()
 
-    def drop(self) -> None:
-        """Drop what waits; the step in hand goes on."""
+    def clear(self) -> None:
+        """Drop all queued commands. The one that runs is not interrupted."""
         with self._changed:
-            self._waiting.clear()
+            self._queued.clear()
             self._changed.notify_all()
 
     def join(self) -> None:
-        """Wait until nothing waits any more."""
+        """Wait until all commands have run."""
         with self._changed:
-            self._changed.wait_for(lambda: self._worker is None)
+            self._changed.wait_for(lambda: self._thread is None)
 
-    def _work(self) -> None:
-        while step := self._next():
-            step()
+    def _run(self) -> None:
+        while command := self._next():
+            command()
 
-    def _next(self) -> Step | None:
+    def _next(self) -> Command | None:
         with self._changed:
-            step = self._waiting.popleft() if self._waiting else None
-            if step is None:
-                self._worker = None
+            command = self._queued.popleft() if self._queued else None
+            if command is None:
+                self._thread = None
             self._changed.notify_all()
-            return step
+            return command

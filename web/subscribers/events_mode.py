@@ -1,4 +1,4 @@
-"""Events mode, ``chat.events.v1``: every frame a JSON object with a type."""
+"""Events mode, ``chat.events.v1``: every frame is a JSON object with a type."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Any
 from marshmallow import Schema
 
 from chat.channel import Event
-from chat.client_frames import RefusedFrame, message_text, read_frame
+from chat.client_frames import RefusedFrame, read_frame
 from chat.errors import ChatError, words
-from chat.mailbox import Accepted, Mailbox
-from chat.message_log import log_step
 from chat.server_frames import (
     AckSchema,
     DeltaSchema,
@@ -25,8 +23,8 @@ from chat.server_frames import (
 )
 from chat.session_store import Session
 from chat.worker_presence import ABSENT_AFTER
-from web.dispatcher import Dispatcher
-from web.subscribers.command_queue import Step
+from web.subscribers.command_queue import Command
+from web.subscribers.session_actions import SessionActions
 from web.subscribers.subscriber import Subscriber
 from web.subscribers.worker_watch import WorkerWatch
 from web.transport.websocket import WebSocket
@@ -38,106 +36,98 @@ _ERROR = ErrorSchema()
 _HISTORY = HistorySchema()
 _MESSAGE = MessageFrameSchema()
 _PONG = PongSchema()
-_PASSED_ON = {"start": StartSchema(), "delta": DeltaSchema(), "wait": WaitSchema()}
+_WAIT = WaitSchema()
+_FORWARDED = {"start": StartSchema(), "delta": DeltaSchema(), "wait": _WAIT}
 
 
 class EventsSubscriber(Subscriber):
-    """A socket that follows everything that happens in its session."""
+    """A WebSocket with our subprotocol: its client gets every event of the session."""
 
     def __init__(
         self,
         websocket: WebSocket,
         token: str,
-        on_gap: Callable[[Subscriber], None],
-        mailbox: Mailbox,
-        dispatcher: Dispatcher,
-        max_length: int,
-        watch: WorkerWatch,
+        request_resync: Callable[[Subscriber], None],
+        actions: SessionActions,
+        worker_watch: WorkerWatch,
     ) -> None:
-        super().__init__(websocket, token, on_gap)
-        self._mailbox = mailbox
-        self._dispatcher = dispatcher
-        self._max_length = max_length
-        self._watch = watch
-        self._told: str | None = None  # the message of which was said last that no worker is there
+        super().__init__(websocket, token, request_resync)
+        self._actions = actions
+        self._worker_watch = worker_watch
+        # The message for which the client was sent that no worker is there; None once it was sent
+        # anything that shows that a worker is there.
+        self._absence_sent_for: str | None = None
 
     def on_session(self, session: Session) -> None:
         self._send(_HISTORY, {"session": session, "messages": session.messages})
-        self._told = None
-        self._watch.look_at(self)
+        self._absence_sent_for = None
+        self._worker_watch.check(self)
 
     def on_event(self, event: Event) -> None:
         if event.type == "unserved":
-            self._tell_unserved(**event.data)
-            return
-        if event.type in _PASSED_ON:
-            self._told = None  # a client learns from it that somebody is there
-            self._send(_PASSED_ON[event.type], event.data)
+            self._send_unserved(**event.data)
         elif event.type == "message":
-            message = event.data["message"]
-            if "reply_to" in message:
-                self._told = None
-            if message.get("status") == "failed":
-                code = message["error"]
-                failure = {"code": code, "msg": words(code), "reply_to": message["reply_to"]}
-                self._send(_ERROR, failure)
-            else:
-                self._send(_MESSAGE, message)
-            self._watch.look_at(self)  # another message may be the oldest unanswered one now
+            self._send_message(event.data["message"])
+        elif event.type in _FORWARDED:
+            self._absence_sent_for = None  # only a worker publishes these
+            self._send(_FORWARDED[event.type], event.data)
 
-    def on_frame(self, frame: str | bytes) -> Step | None:
+    def on_frame(self, frame: str | bytes) -> Command | None:
         try:
-            asked = read_frame(frame)
+            request = read_frame(frame)
         except RefusedFrame as error:
             refused = error
-            return lambda: self._refuse(refused, refused.id)  # in its turn
-        if asked["type"] == "ping":
+            return lambda: self._refuse(refused, refused.id)  # after the answers to earlier frames
+        if request["type"] == "ping":
             self._send(_PONG, {})
             return None
-        return lambda: self._do(asked)
+        return lambda: self._run(request)
 
-    def _do(self, asked: dict[str, Any]) -> None:
+    def _run(self, request: dict[str, Any]) -> None:
         try:
-            match asked["type"]:
+            match request["type"]:
                 case "message":
-                    text = message_text(asked["msg"], self._max_length)
-                    self._take(asked["id"], lambda: self._accept(asked["id"], text))
+                    self._accept(request["id"], request["msg"])
                 case "retry":
-                    self._take(asked["id"], lambda: self._mailbox.retry(self.token, asked["id"]))
+                    self._retry(request["id"])
                 case "stop":
-                    self._stop(asked.get("id"))
+                    self._actions.stop(self.token, request.get("id"))
         except ChatError as error:
-            self._refuse(error, asked.get("id"))
+            self._refuse(error, request.get("id"))
 
-    def _accept(self, message_id: str, text: str) -> Accepted:
-        return self._mailbox.accept(self.token, message_id, text)
+    def _accept(self, message_id: str, text: str) -> None:
+        with self.buffering():  # events of the reply come after the ack
+            self._acknowledge(message_id, self._actions.accept(self.token, message_id, text))
+        self._worker_watch.check(self)
 
-    def _take(self, message_id: str, step: Callable[[], Accepted]) -> None:
-        with self.hold():  # the reply may begin before the step's answer is here
-            accepted = step()
-            self._send(_ACK, {"id": message_id, "position": accepted.position})
-            self._told = None
-        self._watch.look_at(self)
-        log_step("accepted", self.token, message_id, position=accepted.position)
-        if accepted.must_enqueue:
-            self._dispatcher.dispatch(self.token, message_id)
+    def _retry(self, message_id: str) -> None:
+        with self.buffering():
+            self._acknowledge(message_id, self._actions.retry(self.token, message_id))
+        self._worker_watch.check(self)
 
-    def _tell_unserved(self, reply_to: str, no_worker: bool) -> None:
-        told = reply_to if no_worker else None
-        if told == self._told:
+    def _acknowledge(self, message_id: str, position: int) -> None:
+        self._send(_ACK, {"id": message_id, "position": position})
+        self._absence_sent_for = None
+
+    def _send_message(self, message: dict[str, Any]) -> None:
+        if "reply_to" in message:
+            self._absence_sent_for = None
+        if message.get("status") == "failed":
+            code = message["error"]
+            failure = {"code": code, "msg": words(code), "reply_to": message["reply_to"]}
+            self._send(_ERROR, failure)
+        else:
+            self._send(_MESSAGE, message)
+        self._worker_watch.check(self)  # the oldest unanswered message may be another one now
+
+    def _send_unserved(self, reply_to: str, no_worker: bool) -> None:
+        """Send that no worker is there, or that one is there again, unless the client knows it."""
+        absence = reply_to if no_worker else None
+        if absence == self._absence_sent_for:
             return
-        self._told = told
+        self._absence_sent_for = absence
         wait = {"reply_to": reply_to, "code": "busy", "retry_after": ABSENT_AFTER}
-        self._send(_PASSED_ON["wait"], {**wait, "reason": "no_worker"} if no_worker else wait)
-
-    def _stop(self, message_id: str | None) -> None:
-        stopped = message_id or self._mailbox.oldest_unanswered(self.token)
-        if not stopped:
-            return
-        must_enqueue = self._mailbox.stop(self.token, stopped)
-        log_step("stopped", self.token, stopped)
-        if must_enqueue:
-            self._dispatcher.dispatch(self.token, stopped)
+        self._send(_WAIT, {**wait, "reason": "no_worker"} if no_worker else wait)
 
     def _refuse(self, error: ChatError, frame_id: str | None) -> None:
         refusal = {

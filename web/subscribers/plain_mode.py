@@ -1,4 +1,4 @@
-"""Plain mode: text in, one JSON object out for each whole reply, and nothing else."""
+"""Plain mode: the client sends texts, and gets one JSON object for each whole reply."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from chat.channel import Event
-from chat.client_frames import message_text
 from chat.errors import ChatError, Invalid, words
 from chat.ids import new_id, timestamp
-from chat.mailbox import Mailbox
-from chat.message_log import log_step
 from chat.server_frames import PlainSchema
 from chat.session_schema import BOT
 from chat.session_store import Session
-from web.dispatcher import Dispatcher
-from web.subscribers.command_queue import Step
+from web.subscribers.command_queue import Command
+from web.subscribers.session_actions import SessionActions
 from web.subscribers.subscriber import Subscriber
 from web.transport.websocket import WebSocket
 
@@ -24,53 +21,44 @@ _PLAIN = PlainSchema()
 
 
 class PlainSubscriber(Subscriber):
-    """A socket that offered no subprotocol, such as the tutorial's client."""
+    """A WebSocket without our subprotocol, such as that of the tutorial's client."""
 
     def __init__(
         self,
         websocket: WebSocket,
         token: str,
-        on_gap: Callable[[Subscriber], None],
-        mailbox: Mailbox,
-        dispatcher: Dispatcher,
-        max_length: int,
+        request_resync: Callable[[Subscriber], None],
+        actions: SessionActions,
+        *,
+        at_handshake: Session,
     ) -> None:
-        super().__init__(websocket, token, on_gap)
-        self._mailbox = mailbox
-        self._dispatcher = dispatcher
-        self._max_length = max_length
-        self._first = -1  # where in the history the replies begin that this socket may be owed
-        self._sent: set[str] = set()  # of those, the ones that it has, or had when it opened
+        """Replies that had ended in ``at_handshake``, the session then, are not sent."""
+        super().__init__(websocket, token, request_resync)
+        self._actions = actions
+        ended = _ended_replies(at_handshake)
+        # Only replies from this index on can be new: a retry may replace the last one.
+        self._first = max(0, len(ended) - 1)
+        # The ids of those that were sent, or had ended before.
+        self._sent: set[str] = {reply["id"] for reply in ended[self._first :]}
 
     def on_session(self, session: Session) -> None:
-        """Send the replies that ended since the socket opened and that it has not got."""
-        ended = session.messages[1 : 2 * session.answered : 2]
-        if self._first < 0:
-            self._first = max(0, len(ended) - 1)  # a retry may replace the last one
-            self._sent.update(reply["id"] for reply in ended[self._first :])
-        for reply in ended[self._first :]:
+        for reply in _ended_replies(session)[self._first :]:
             self._send_reply(reply)
 
     def on_event(self, event: Event) -> None:
         if event.type == "message" and "reply_to" in event.data["message"]:
             self._send_reply(event.data["message"])
 
-    def on_frame(self, frame: str | bytes) -> Step:
+    def on_frame(self, frame: str | bytes) -> Command:
         return lambda: self._accept(frame)
 
     def _accept(self, frame: str | bytes) -> None:
         try:
             if isinstance(frame, bytes):
                 raise Invalid("a binary frame")
-            message_id = new_id()
-            text = message_text(frame, self._max_length)
-            accepted = self._mailbox.accept(self.token, message_id, text)
+            self._actions.accept(self.token, new_id(), frame)
         except ChatError as error:
             self._send(new_id(), error.msg, timestamp(), error.code)
-        else:
-            log_step("accepted", self.token, message_id)
-            if accepted.must_enqueue:
-                self._dispatcher.dispatch(self.token, message_id)
 
     def _send_reply(self, reply: dict[str, Any]) -> None:
         if reply["id"] in self._sent:
@@ -79,11 +67,15 @@ class PlainSubscriber(Subscriber):
         text = reply["msg"].removeprefix(BOT)
         if reply["status"] == "failed":
             self._send(reply["id"], words(reply["error"]), reply["timestamp"], reply["error"])
-        elif text:  # one that was stopped before its first word is not sent
+        elif text:  # a reply that was stopped before its first word is not sent
             self._send(reply["id"], text, reply["timestamp"])
 
     def _send(self, reply_id: str, msg: str, time: str, error: str | None = None) -> None:
-        shown = {"id": reply_id, "msg": msg, "timestamp": time}
+        frame = {"id": reply_id, "msg": msg, "timestamp": time}
         if error:
-            shown["error"] = error
-        self.websocket.send(json.dumps(_PLAIN.dump(shown)))
+            frame["error"] = error
+        self.websocket.send(json.dumps(_PLAIN.dump(frame)))
+
+
+def _ended_replies(session: Session) -> list[dict[str, Any]]:
+    return session.messages[1 : 2 * session.answered : 2]

@@ -1,4 +1,4 @@
-"""The open sockets of this process, by token."""
+"""The subscribers of this process, by session."""
 
 from __future__ import annotations
 
@@ -9,51 +9,47 @@ from web.subscribers.subscriber import Subscriber
 
 
 class SubscriberRegistry:
-    """Who is to be told of a session's events. Any thread may call it."""
+    """The subscribers of all sessions that have one here. Any thread may call it."""
 
     def __init__(self) -> None:
         self._by_token: dict[str, set[Subscriber]] = {}
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        with self._lock:
-            return sum(map(len, self._by_token.values()))
-
     def add(self, subscriber: Subscriber) -> bool:
-        """Add a socket; return whether it is its session's first here."""
+        """Add a subscriber; return whether it is the first of its session."""
         with self._lock:
-            known = self._by_token.setdefault(subscriber.token, set())
-            known.add(subscriber)
-            return len(known) == 1
+            subscribers = self._by_token.setdefault(subscriber.token, set())
+            subscribers.add(subscriber)
+            return len(subscribers) == 1
 
     def remove(self, subscriber: Subscriber) -> bool:
-        """Remove a socket; return whether it was its session's last here."""
+        """Remove a subscriber; return whether it was the last of its session."""
         with self._lock:
-            known = self._by_token.get(subscriber.token, set())
-            known.discard(subscriber)
-            if known:
+            subscribers = self._by_token.get(subscriber.token, set())
+            subscribers.discard(subscriber)
+            if subscribers:
                 return False
             return self._by_token.pop(subscriber.token, None) is not None
 
     def tokens(self) -> list[str]:
-        """Return the sessions that have a socket here."""
+        """Return the sessions that have a subscriber."""
         with self._lock:
             return list(self._by_token)
 
-    def of(self, token: str) -> list[Subscriber]:
-        """Return a session's sockets."""
+    def of_session(self, token: str) -> list[Subscriber]:
+        """Return the subscribers of a session."""
         with self._lock:
             return list(self._by_token.get(token, ()))
 
     def all(self) -> list[Subscriber]:
-        """Return all sockets."""
+        """Return all subscribers."""
         with self._lock:
-            return [subscriber for known in self._by_token.values() for subscriber in known]
+            return [each for subscribers in self._by_token.values() for each in subscribers]
 
-    def tell(self, event: Event) -> None:
-        """Show an event to its session's sockets."""
-        for subscriber in self.of(event.token):
+    def deliver(self, event: Event) -> None:
+        """Deliver an event to the subscribers of its session."""
+        for subscriber in self.of_session(event.token):
             if event.type == "erased":
-                subscriber.end()
+                subscriber.close_ended()
             else:
-                subscriber.tell(event)
+                subscriber.deliver(event)

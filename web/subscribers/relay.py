@@ -1,4 +1,4 @@
-"""Brings the events of sessions from Redis to this process's sockets."""
+"""Delivers the events of sessions from Redis to this process's subscribers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from web.subscribers.subscriber import Subscriber
 
 log = logging.getLogger(__name__)
 
-# How long a new socket waits to be subscribed. When it takes longer Redis is away, and the
-# reconnection shows the session again to whoever missed something.
-SUBSCRIBE_WITHIN = 2.0  # seconds
+# How long a new subscriber waits for Redis to confirm its subscription. Redis confirms later only
+# when it could not be reached, and then the subscriber is resynced.
+SUBSCRIBE_TIMEOUT = 2.0  # seconds
 
 
 class Relay:
-    """One pub/sub connection a process, with one channel a session that has sockets here."""
+    """One pub/sub connection of a process, subscribed to each session that has subscribers here."""
 
     def __init__(
         self, client: redis.Redis, subscribers: SubscriberRegistry, resync: Resync
@@ -33,31 +33,32 @@ class Relay:
         self._subscribers = subscribers
         self._resync = resync
         self._lock = threading.Lock()
-        self._heard: dict[str, threading.Event] = {}  # set once a session's events arrive
-        self._running = False
+        # By token: set while the session's events arrive.
+        self._confirmed: dict[str, threading.Event] = {}
+        self._started = False
 
-    def open(self, subscriber: Subscriber) -> None:
-        """Add a socket, and wait until its session's events arrive here."""
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Add a subscriber; wait until its session's events arrive, `SUBSCRIBE_TIMEOUT` at most."""
         with self._lock:
-            if not self._running:  # the process's first socket
-                self._running = True
+            if not self._started:
+                self._started = True
                 start_background_thread("relay", self.run)
-                start_background_thread("refresher", self._resync.run)
+                start_background_thread("resync", self._resync.run)
             if self._subscribers.add(subscriber):
-                self._heard[subscriber.token] = threading.Event()
+                self._confirmed[subscriber.token] = threading.Event()
                 self._listener.subscribe([subscriber.token])
-            heard = self._heard[subscriber.token]
-        subscriber.doubt = not heard.wait(SUBSCRIBE_WITHIN)
+            confirmed = self._confirmed[subscriber.token]
+        subscriber.subscription_confirmed = confirmed.wait(SUBSCRIBE_TIMEOUT)
 
-    def close(self, subscriber: Subscriber) -> None:
-        """Remove a socket."""
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Remove a subscriber."""
         with self._lock:
             if self._subscribers.remove(subscriber):
-                del self._heard[subscriber.token]
+                del self._confirmed[subscriber.token]
                 self._listener.unsubscribe([subscriber.token])
 
     def run(self) -> None:
-        """Listen, for ever; connect again whenever Redis is lost."""
+        """Deliver events, forever; reconnect whenever the connection to Redis is lost."""
         outage = Outage(log, "no events reach the sockets")
         while True:
             try:
@@ -71,23 +72,22 @@ class Relay:
     def _connect(self) -> None:
         self._listener.connect()
         with self._lock:
-            for heard in self._heard.values():
-                heard.clear()
-            if self._heard:
-                self._listener.subscribe(self._heard)
+            for confirmed in self._confirmed.values():
+                confirmed.clear()
+            if self._confirmed:
+                self._listener.subscribe(self._confirmed)
 
     def _read(self) -> None:
         try:
-            told = self._listener.read()
+            received = self._listener.read()
         except MalformedEvent as error:
             log.error("an event could not be read: %s", error)
             return
-        match told:
+        match received:
             case Event():
-                self._subscribers.tell(told)
+                self._subscribers.deliver(received)
             case Subscribed(token):
-                heard = self._heard.get(token)
-                if heard:
-                    # Those that were shown the session before may have missed something since.
-                    self._resync.compare(token)
-                    heard.set()
+                confirmed = self._confirmed.get(token)
+                if confirmed:
+                    self._resync.compare_revisions(token)
+                    confirmed.set()

@@ -1,10 +1,12 @@
-"""Shows sessions again to sockets that missed something, and closes those whose session ended."""
+"""Sends sessions again to subscribers that missed an event, and closes those of ended sessions."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from itertools import islice
 
 from chat.errors import Busy, Internal, SessionGone
 from chat.outage import Outage
@@ -14,81 +16,99 @@ from web.subscribers.subscriber import Subscriber
 
 log = logging.getLogger(__name__)
 
-GONE_CHECK_EVERY = 20.0  # seconds; a socket outlives its session by this at most
-_AT_ONCE = 500  # sessions asked for in one round trip
+# A WebSocket stays open for this long at most after its session has expired.
+ENDED_CHECK_INTERVAL = 20.0  # seconds
+_MAX_BATCH = 500  # sessions in one round trip to Redis
 
 
 class Resync:
-    """One thread a process reads histories, so that the relay never waits for Redis."""
+    """One thread of a process reads histories, so that the relay does not have to wait for Redis.
+
+    Any thread may call `request` and `compare_revisions`.
+    """
 
     def __init__(self, store: SessionStore, subscribers: SubscriberRegistry) -> None:
         self._store = store
         self._subscribers = subscribers
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._gaps: set[Subscriber] = set()  # both bounded by the open sockets
-        self._compare: set[str] = set()
+        self._wake_up = threading.Event()
+        # Both are bounded by the number of open WebSockets.
+        self._requested: set[Subscriber] = set()
+        self._to_compare: set[str] = set()  # tokens
 
-    def refresh(self, subscriber: Subscriber) -> None:
-        """Show the session to a socket again, soon."""
+    def request(self, subscriber: Subscriber) -> None:
+        """Have the session sent to a subscriber again, soon."""
         with self._lock:
-            self._gaps.add(subscriber)
-        self._wake.set()
+            self._requested.add(subscriber)
+        self._wake_up.set()
 
-    def compare(self, token: str) -> None:
-        """Look, soon, whether a session's sockets have seen all of it."""
-        subscribers = self._subscribers.of(token)
+    def compare_revisions(self, token: str) -> None:
+        """Have a session's subscribers checked, soon, for events that were missed.
+
+        Call it when Redis has confirmed a subscription: earlier events may not have arrived.
+        """
+        subscribers = self._subscribers.of_session(token)
         for subscriber in subscribers:
-            subscriber.doubt = not subscriber.shown
-        if any(subscriber.shown for subscriber in subscribers):
+            # One that is not synced may be about to send a history that was read before this
+            # confirmation.
+            subscriber.subscription_confirmed = subscriber.synced
+        if any(subscriber.synced for subscriber in subscribers):
             with self._lock:
-                self._compare.add(token)
-            self._wake.set()
+                self._to_compare.add(token)
+            self._wake_up.set()
 
     def run(self) -> None:
-        """Refresh, for ever."""
+        """Do what was asked for, forever."""
         outage = Outage(log, "sockets cannot be shown their sessions again")
-        check_at = time.monotonic() + GONE_CHECK_EVERY
+        check_at = time.monotonic() + ENDED_CHECK_INTERVAL
         while True:
-            self._wake.wait(max(0.0, check_at - time.monotonic()))
-            self._wake.clear()
+            self._wake_up.wait(max(0.0, check_at - time.monotonic()))
+            self._wake_up.clear()
             try:
                 if time.monotonic() >= check_at:
-                    check_at = time.monotonic() + GONE_CHECK_EVERY
-                    self._look_at(self._subscribers.tokens(), compare=False)
-                self._look_at(list(self._compare), compare=True)
-                self._refresh_all()
+                    check_at = time.monotonic() + ENDED_CHECK_INTERVAL
+                    self._close_ended()
+                self._resync_changed()
+                self._send_sessions()
                 outage.worked()
             except (Busy, Internal) as error:
                 time.sleep(outage.failed(error))
-                self._wake.set()
+                self._wake_up.set()
 
-    def _look_at(self, tokens: list[str], *, compare: bool) -> None:
-        for start in range(0, len(tokens), _AT_ONCE):
-            revisions = self._store.revisions(tokens[start : start + _AT_ONCE])
-            for token, rev in revisions.items():
-                if compare:
-                    with self._lock:
-                        self._compare.discard(token)
-                for subscriber in self._subscribers.of(token):
-                    if rev is None:
-                        subscriber.end()
-                    elif compare and rev != subscriber.rev:
-                        subscriber.missed()
+    def _close_ended(self) -> None:
+        for token, rev in self._revisions(self._subscribers.tokens()):
+            if rev is None:
+                for subscriber in self._subscribers.of_session(token):
+                    subscriber.close_ended()
 
-    def _refresh_all(self) -> None:
-        while self._gaps:
+    def _resync_changed(self) -> None:
+        for token, rev in self._revisions(list(self._to_compare)):
             with self._lock:
-                subscriber = self._gaps.pop()
+                self._to_compare.discard(token)
+            for subscriber in self._subscribers.of_session(token):
+                if rev is None:
+                    subscriber.close_ended()
+                elif rev != subscriber.rev:
+                    subscriber.resync()
+
+    def _revisions(self, tokens: list[str]) -> Iterator[tuple[str, int | None]]:
+        remaining = iter(tokens)
+        while batch := list(islice(remaining, _MAX_BATCH)):
+            yield from self._store.revisions(batch).items()
+
+    def _send_sessions(self) -> None:
+        while self._requested:
+            with self._lock:
+                subscriber = self._requested.pop()
             try:
-                with subscriber.hold():
-                    subscriber.show(self._store.history(subscriber.token))
+                with subscriber.buffering():
+                    subscriber.send_session(self._store.history(subscriber.token))
             except SessionGone:
-                subscriber.end()
-            except Internal as error:  # it is about this session alone
+                subscriber.close_ended()
+            except Internal as error:  # only this session is affected
                 log.warning("a session cannot be read: %s", error)
                 subscriber.websocket.close(1011, "internal error")
             except Busy:
                 with self._lock:
-                    self._gaps.add(subscriber)
+                    self._requested.add(subscriber)
                 raise

@@ -1,8 +1,11 @@
-"""One socket of a session: what it is shown, in order and without gaps.
+"""What one WebSocket has been sent of its session: everything, once and in order.
 
-The events of a session name the revision before them. A connection that holds revision 7 passes
-on the event that follows 7, drops what it knows, and where something is missing asks to be shown
-the whole session again. `Events` and `Plain` say how things look on the wire.
+Revision: each event that changes a session names its own revision and the revision before it, and
+a subscriber sends an event only if the revision before it is the last one that the client has.
+Gap: when an event names another revision before it, an event was missed, so the subscriber sends no
+more changes until `Resync` has read the whole session and the client has been sent all of it.
+Buffering: events that arrive while the history is being read are buffered and delivered after the
+history, which drops those that the history contains.
 """
 
 from __future__ import annotations
@@ -14,103 +17,111 @@ from contextlib import contextmanager
 
 from chat.channel import Event
 from chat.session_store import Session
-from web.subscribers.command_queue import Step
+from web.subscribers.command_queue import Command
 from web.transport.websocket import WebSocket
 
-# Events that arrive while the history is read. When there are more, the history is read again.
+# Events that one subscriber buffers. Beyond that the oldest are dropped, which makes a gap.
 MAX_BUFFERED = 1000
 
 
 class Subscriber:
-    """A socket with the revision that it has been shown. Any thread may call it."""
+    """A WebSocket with the revision that its client has. Any thread may call it.
+
+    The two modes are its subclasses: they define what is sent for a session and for an event, and
+    what a client's frame does.
+    """
 
     def __init__(
-        self, websocket: WebSocket, token: str, on_gap: Callable[[Subscriber], None]
+        self, websocket: WebSocket, token: str, request_resync: Callable[[Subscriber], None]
     ) -> None:
+        """``request_resync`` has the history read and `send_session` called, soon."""
         self.websocket = websocket
         self.token = token
         self.rev = 0
-        self.doubt = False  # the history that is being read may lack what was not heard either
-        self._on_gap = on_gap
+        # Whether Redis confirmed the subscription before the history was read that is sent next.
+        # If not, that history may lack an event that did not arrive here either.
+        self.subscription_confirmed = True
+        self._request_resync = request_resync
         self._lock = threading.RLock()
-        self._holds = 0
-        self._held: deque[Event] = deque(maxlen=MAX_BUFFERED)
-        self._gap = True  # until the session is shown for the first time
+        self._blocks_buffering = 0
+        self._buffer: deque[Event] = deque(maxlen=MAX_BUFFERED)
+        self._synced = False
+
+    @property
+    def synced(self) -> bool:
+        """Whether the client has been sent the session and, as far as is known, missed nothing."""
+        return self._synced
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep events back while the block runs, so that what it sends comes before them."""
+    def buffering(self) -> Iterator[None]:
+        """Buffer events while the block runs, so that they come after what the block sends."""
         with self._lock:
-            self._holds += 1
+            self._blocks_buffering += 1
         try:
             yield
         finally:
             with self._lock:
-                self._holds -= 1
-                while self._held and not self._holds:
-                    self._pass_on(self._held.popleft())
+                self._blocks_buffering -= 1
+                while self._buffer and not self._blocks_buffering:
+                    self._send_event(self._buffer.popleft())
 
-    def tell(self, event: Event) -> None:
-        """Show an event, or keep it until the connection is not on hold."""
+    def deliver(self, event: Event) -> None:
+        """Send an event, or buffer it while a `buffering` block runs."""
         with self._lock:
-            if self._holds:
-                self._held.append(event)
+            if self._blocks_buffering:
+                self._buffer.append(event)
             else:
-                self._pass_on(event)
+                self._send_event(event)
 
-    def show(self, session: Session) -> None:
-        """Show the whole session, unless it is older than what the socket has seen."""
+    def send_session(self, session: Session) -> None:
+        """Send the whole session, unless the client has exactly this revision."""
         with self._lock:
-            if self._gap or session.rev != self.rev:
-                self._gap = False
-                self.rev = session.rev
-                self.on_session(session)
-                if self.doubt:
-                    self.doubt = False
-                    self.missed()
+            if self._synced and session.rev == self.rev:
+                return
+            self._synced = True
+            self.rev = session.rev
+            self.on_session(session)
+            if not self.subscription_confirmed:
+                self.subscription_confirmed = True
+                self.resync()
 
-    @property
-    def shown(self) -> bool:
-        """Whether the socket has been shown its session."""
-        return not self._gap
+    def resync(self) -> None:
+        """Have the whole session sent again, since an event may have been missed."""
+        with self._lock:
+            if self._synced:
+                self._synced = False
+                self._request_resync(self)
 
-    def end(self) -> None:
-        """Close the socket, since its session has ended."""
+    def close_ended(self) -> None:
+        """Close the WebSocket, since its session has ended."""
         self.websocket.close(1008, "session expired or erased")
 
-    def missed(self) -> None:
-        """Ask to be shown the whole session, since events may have been missed."""
-        with self._lock:
-            if not self._gap:
-                self._gap = True
-                self._on_gap(self)
-
-    def _pass_on(self, event: Event) -> None:
-        if event.rev is None:
-            if event.prev is None or (not self._gap and self.rev <= event.prev):
+    def _send_event(self, event: Event) -> None:
+        if event.rev is None:  # the session has not changed
+            if event.prev is None or (self._synced and self.rev <= event.prev):
                 self.on_event(event)
-        elif self._gap or event.rev <= self.rev:
-            pass  # the history that is shown, or will be, has it
+        elif not self._synced or event.rev <= self.rev:
+            pass  # the event is in the history that was sent last, or that is sent next
         elif event.prev != self.rev:
-            self.missed()
+            self.resync()
         else:
             self.rev = event.rev
             self.on_event(event)
 
-    # What the two modes do in their ways
+    # The modes define:
 
     def on_session(self, session: Session) -> None:
-        """Send the session as far as the mode shows it."""
+        """Send the session. Called with the first history and after each gap."""
         raise NotImplementedError
 
     def on_event(self, event: Event) -> None:
-        """Send an event that follows what was sent."""
+        """Send an event. Called for each one that is new to the client, in order."""
         raise NotImplementedError
 
-    def on_frame(self, frame: str | bytes) -> Step | None:
-        """Do what needs nobody else; return the step that asks Redis, if there is one.
+    def on_frame(self, frame: str | bytes) -> Command | None:
+        """Return the command for a frame of the client; None if the frame needs no command.
 
-        The step may take seconds where Redis does not answer, and raises SessionGone where the
+        The command may take seconds while Redis does not answer. It raises `SessionGone` if the
         session has ended.
         """
         raise NotImplementedError

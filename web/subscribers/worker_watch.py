@@ -1,4 +1,4 @@
-"""Tells people whose messages wait that no worker is there, and the log too."""
+"""Notifies the clients whose messages wait while no worker is there, and logs it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from web.subscribers.subscriber import Subscriber
 
 log = logging.getLogger(__name__)
 
-ASK_EVERY = 2.0  # seconds
-LOG_EVERY = 60.0  # seconds
-# While no worker is there, all sockets are looked at so often: a reply may also lose its worker
-# later, when that one has lost Celery's broker before.
-LOOK_AGAIN_EVERY = ABSENT_AFTER  # seconds
-_AT_ONCE = 200  # sessions asked for in one round trip; some 5 ms of Redis if all of them wait
+POLL_INTERVAL = 2.0  # seconds
+LOG_INTERVAL = 60.0  # seconds
+# While no worker is there, all subscribers are checked again after this time: a worker that has
+# lost Celery's broker, and so counts as absent, may die later and leave a reply unfinished.
+RECHECK_INTERVAL = ABSENT_AFTER  # seconds
+_MAX_BATCH = 200  # sessions in one round trip; up to 5 ms of Redis' time
 
 
 class WorkerWatch:
-    """One thread a process asks when a worker was last seen. Any thread may call it."""
+    """One thread of a process reads when a worker was last seen. Any thread may call the rest."""
 
     def __init__(
         self, client: redis.Redis, mailbox: Mailbox, subscribers: SubscriberRegistry
@@ -37,38 +37,41 @@ class WorkerWatch:
         self._mailbox = mailbox
         self._subscribers = subscribers
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._runs = False
+        self._wake_up = threading.Event()
+        self._started = False
         self._absence = Absence()
         self._absent = False
-        self._to_look_at: set[Subscriber] = set()  # bounded by the open sockets
-        self._look_again_at = 0.0
+        self._to_check: set[Subscriber] = set()  # bounded by the number of open WebSockets
+        self._recheck_at = 0.0
         self._log_at = 0.0
 
     def start(self) -> None:
         """Start the thread, unless it runs already."""
         with self._lock:
-            if not self._runs:  # the process's first socket
-                self._runs = True
+            if not self._started:
+                self._started = True
                 start_background_thread("worker watch", self._run)
 
-    def look_at(self, subscriber: Subscriber) -> None:
-        """Tell a socket, soon, if its session's oldest message waits and no worker is there."""
+    def check(self, subscriber: Subscriber) -> None:
+        """If no worker is there, see soon whether the session has an unserved message.
+
+        If it has one, an ``unserved`` event is delivered to the subscriber.
+        """
         if self._absent:
             with self._lock:
-                self._to_look_at.add(subscriber)
-            self._wake.set()
+                self._to_check.add(subscriber)
+            self._wake_up.set()
 
     def _run(self) -> None:
-        ask_at, readable = 0.0, True
+        poll_at, readable = 0.0, True
         while True:
-            self._wake.wait(max(0.0, ask_at - time.monotonic()))
-            self._wake.clear()
+            self._wake_up.wait(max(0.0, poll_at - time.monotonic()))
+            self._wake_up.clear()
             try:
-                if time.monotonic() >= ask_at:
-                    ask_at = time.monotonic() + ASK_EVERY
-                    self._ask()
-                self._look_at_all()
+                if time.monotonic() >= poll_at:
+                    poll_at = time.monotonic() + POLL_INTERVAL
+                    self._poll()
+                self._check_subscribers()
                 readable = True
             except ChatError as error:
                 self._absence.unreadable()
@@ -76,19 +79,19 @@ class WorkerWatch:
                     log.warning("cannot see whether a worker is there: %s", error)
                 readable = False
 
-    def _ask(self) -> None:
+    def _poll(self) -> None:
         age = last_seen(self._client)
         absent = self._absence.read(age)
         if absent is None:
             return
         changed, self._absent = absent != self._absent, absent
         now = time.monotonic()
-        if changed or (absent and now >= self._look_again_at):
-            self._look_again_at = now + LOOK_AGAIN_EVERY
+        if changed or (absent and now >= self._recheck_at):
+            self._recheck_at = now + RECHECK_INTERVAL
             with self._lock:
-                self._to_look_at.update(self._subscribers.all())
+                self._to_check.update(self._subscribers.all())
         if absent and now >= self._log_at and (waiting := self._mailbox.sessions_unanswered()):
-            self._log_at = now + LOG_EVERY
+            self._log_at = now + LOG_INTERVAL
             log.warning(
                 "no worker has been seen %s, and %d sessions wait for a reply: start one with"
                 " `celery -A tasks worker`",
@@ -96,23 +99,26 @@ class WorkerWatch:
                 waiting,
             )
 
-    def _look_at_all(self) -> None:
-        if self._to_look_at and self._absent:
-            self._ask()  # a worker may have come since
-        while self._to_look_at:
-            by_token: dict[str, list[Subscriber]] = {}
+    def _check_subscribers(self) -> None:
+        if self._to_check and self._absent:
+            self._poll()  # a worker may have started since the last poll
+        while self._to_check:
             with self._lock:
-                batch = list(islice(self._to_look_at, _AT_ONCE))
-                self._to_look_at.difference_update(batch)
-            for subscriber in batch:
-                by_token.setdefault(subscriber.token, []).append(subscriber)
+                batch = list(islice(self._to_check, _MAX_BATCH))
+                self._to_check.difference_update(batch)
             try:
-                found = self._mailbox.unserved(list(by_token))
+                self._deliver_unserved(batch)
             except ChatError:
                 with self._lock:
-                    self._to_look_at.update(batch)
+                    self._to_check.update(batch)
                 raise
-            for token, message_id, rev in found:
-                data = {"reply_to": message_id, "no_worker": self._absent}
-                for subscriber in by_token[token]:
-                    subscriber.tell(Event(token, "unserved", data, None, rev))
+
+    def _deliver_unserved(self, batch: list[Subscriber]) -> None:
+        by_token: dict[str, list[Subscriber]] = {}
+        for subscriber in batch:
+            by_token.setdefault(subscriber.token, []).append(subscriber)
+        for token, message_id, rev in self._mailbox.unserved(list(by_token)):
+            data = {"reply_to": message_id, "no_worker": self._absent}
+            for subscriber in by_token[token]:
+                # The event holds up to this revision: a later change may have served the message.
+                subscriber.deliver(Event(token, "unserved", data, rev=None, prev=rev))

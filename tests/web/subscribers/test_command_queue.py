@@ -1,4 +1,4 @@
-"""Steps are done in order while their socket goes on being read."""
+"""Commands run in order, while their WebSocket is read."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ import threading
 from web.subscribers.command_queue import MAX_QUEUED, CommandQueue
 
 
-def test_steps_are_done_in_the_order_in_which_they_came():
-    inbox, done = CommandQueue(), []
+def test_commands_run_in_the_order_in_which_they_were_put():
+    queue, done = CommandQueue(), []
     for number in range(100):
-        inbox.put(lambda number=number: done.append(number))
-    inbox.join()
+        queue.put(lambda number=number: done.append(number))
+    queue.join()
     assert done == list(range(100))
 
 
-def test_who_puts_a_step_does_not_wait_for_it():
-    inbox, go, done = CommandQueue(), threading.Event(), []
+def test_put_does_not_wait_until_the_command_has_run():
+    queue, go, done = CommandQueue(), threading.Event(), []
     for number in range(MAX_QUEUED):
-        inbox.put(lambda number=number: (go.wait(), done.append(number)))
+        queue.put(lambda number=number: (go.wait(), done.append(number)))
     assert done == []
     go.set()
-    inbox.join()
+    queue.join()
     assert len(done) == MAX_QUEUED
 
 
-def test_only_so_many_steps_wait():
-    inbox, go, started = CommandQueue(), threading.Event(), threading.Event()
-    inbox.put(lambda: (started.set(), go.wait()))
+def test_put_blocks_while_the_queue_is_full():
+    queue, go, started = CommandQueue(), threading.Event(), threading.Event()
+    queue.put(lambda: (started.set(), go.wait()))
     started.wait()
     for _ in range(MAX_QUEUED):
-        inbox.put(lambda: None)
-    blocked = threading.Thread(target=inbox.put, args=(lambda: None,))
+        queue.put(lambda: None)
+    blocked = threading.Thread(target=queue.put, args=(lambda: None,))
     blocked.start()
     blocked.join(0.2)
     assert blocked.is_alive()
     go.set()
     blocked.join()
-    inbox.join()
+    queue.join()
 
 
-def test_what_waits_can_be_dropped_by_the_step_in_hand():
-    inbox, go, done = CommandQueue(), threading.Event(), []
-    inbox.put(lambda: (go.wait(), inbox.drop()))
-    inbox.put(lambda: done.append("dropped"))
+def test_the_running_command_can_drop_the_queued_ones():
+    queue, go, done = CommandQueue(), threading.Event(), []
+    queue.put(lambda: (go.wait(), queue.clear()))
+    queue.put(lambda: done.append("dropped"))
     go.set()
-    inbox.join()
-    inbox.put(lambda: done.append("later"))
-    inbox.join()
+    queue.join()
+    queue.put(lambda: done.append("later"))
+    queue.join()
     assert done == ["later"]
 
 
-def test_an_idle_inbox_has_no_thread():
-    inbox = CommandQueue()
-    inbox.put(lambda: None)
-    inbox.join()
-    assert "inbox" not in [thread.name for thread in threading.enumerate() if thread.is_alive()]
+def test_an_empty_queue_has_no_thread():
+    queue, threads = CommandQueue(), []
+    queue.put(lambda: threads.append(threading.current_thread()))
+    queue.join()
+    threads[0].join(5)
+    assert not threads[0].is_alive()

@@ -1,4 +1,4 @@
-"""Events mode, through web, worker and Redis."""
+"""Events mode, with a real web process, worker and Redis."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_history_comes_first(system, token, socket):
     }
 
 
-def test_a_message_is_acknowledged_shown_and_answered_in_deltas(socket):
+def test_a_message_is_acknowledged_published_and_answered_in_deltas(socket):
     message_id = socket.say(asks.words(5, delay=0.1))
     done = socket.until_answered(message_id)
     kinds = types(socket)
@@ -61,7 +61,7 @@ def test_a_message_is_acknowledged_shown_and_answered_in_deltas(socket):
     assert set(done) == {"type", "id", "source", "msg", "timestamp", "reply_to", "status"}
 
 
-def test_the_first_word_goes_out_before_the_second_is_known(system, socket):
+def test_the_first_word_is_sent_before_the_model_gives_the_second(system, socket):
     with asks.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         delta = socket.until_type("delta")
@@ -70,13 +70,13 @@ def test_the_first_word_goes_out_before_the_second_is_known(system, socket):
         assert socket.until_answered(message_id)["msg"] == hold.text
 
 
-def test_a_reply_that_streams_is_in_the_history(system, token, socket):
+def test_a_streaming_reply_is_in_the_history(system, token, socket):
     with asks.held(system, at=2) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         late = Events(system.webs[1].ws, token)
         reply = late.reply_to(message_id)
-        if reply["n"] == 0:  # the words are on their way
+        if reply["n"] == 0:  # no delta is stored yet
             late.until_type("delta")
             reply = late.reply_to(message_id)
         assert reply["status"] == "streaming"
@@ -87,7 +87,7 @@ def test_a_reply_that_streams_is_in_the_history(system, token, socket):
         assert late.reply_to(message_id)["msg"] == hold.text
 
 
-def test_all_sockets_of_a_session_see_the_same(system, token, socket):
+def test_all_subscribers_of_a_session_get_the_same_frames(system, token, socket):
     other = Events(system.webs[1].ws, token)
     message_id = socket.say(asks.words(5, delay=0.02))
     socket.until_answered(message_id)
@@ -96,7 +96,7 @@ def test_all_sockets_of_a_session_see_the_same(system, token, socket):
     assert other.frames == mine
 
 
-def test_the_same_id_again_is_acknowledged_and_answered_once(system, token, socket):
+def test_a_repeated_message_is_acknowledged_again_and_answered_once(system, token, socket):
     message_id = socket.say("first")
     socket.say("second", message_id)
     socket.until_answered(message_id)
@@ -108,14 +108,14 @@ def test_the_same_id_again_is_acknowledged_and_answered_once(system, token, sock
     ]
 
 
-def test_a_message_that_was_answered_is_acknowledged_with_position_0(socket):
+def test_an_answered_message_is_acknowledged_again_with_position_0(socket):
     message_id = socket.say("hello")
     socket.until_answered(message_id)
     socket.say("hello", message_id)
     assert socket.until_type("ack") == {"type": "ack", "id": message_id, "position": 0}
 
 
-def test_text_is_kept_but_for_its_ends(system, token, socket):
+def test_text_is_unchanged_except_for_white_space_at_its_ends(system, token, socket):
     text = "a\n\n  b\t\u2028 \x00 <script> \"'\\ é 😀"
     message_id = socket.say(f" \n {text} \t")
     socket.until_answered(message_id)
@@ -127,7 +127,7 @@ def test_text_is_kept_but_for_its_ends(system, token, socket):
 
 
 @pytest.mark.parametrize(
-    ("frame", "code", "names"),
+    ("frame", "code", "frame_id"),
     [
         ("no json", "invalid", None),
         ("[]", "invalid", None),
@@ -147,12 +147,12 @@ def test_text_is_kept_but_for_its_ends(system, token, socket):
         ("[" * 20000, "invalid", None),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(system, token, socket, frame, code, names):
+def test_an_invalid_frame_is_refused_with_its_id(system, token, socket, frame, code, frame_id):
     message_id = str(uuid.uuid4())
     socket.socket.send(frame.replace("ID", message_id).replace("LONG", "x" * 4001))
     refusal = socket.frame()
     assert (refusal["type"], refusal["code"]) == ("error", code)
-    assert refusal.get("id") == (message_id if names == "ID" else names)
+    assert refusal.get("id") == (message_id if frame_id == "ID" else frame_id)
     assert refusal["msg"]
     assert history(system.web.url, token) == []
     answered = socket.say("still there?")
@@ -173,7 +173,9 @@ def test_unknown_fields_are_ignored(socket):
 # stop
 
 
-def test_a_stop_keeps_what_was_said_and_closes_the_models_connection(system, token, socket):
+def test_a_stop_keeps_the_partial_text_and_closes_the_connection_to_the_model(
+    system, token, socket
+):
     with asks.held(system, at=3) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
@@ -190,7 +192,7 @@ def test_a_stop_keeps_what_was_said_and_closes_the_models_connection(system, tok
     assert socket.until_answered(again)["msg"] == "echo: go on"
 
 
-def test_a_stop_before_the_first_word_closes_the_models_connection(system, token, socket):
+def test_a_stop_before_the_first_word_closes_the_connection_to_the_model(system, token, socket):
     plain = Plain(system.web.ws, token)
     with asks.held(system, at=0) as hold:
         message_id = socket.say(hold.ask)
@@ -200,10 +202,10 @@ def test_a_stop_before_the_first_word_closes_the_models_connection(system, token
         assert (stopped["status"], stopped["msg"]) == ("stopped", "")
         hold.wait_closed()
     socket.say("next")
-    assert plain.reply()["msg"] == "echo: next"  # the empty one is not sent
+    assert plain.reply()["msg"] == "echo: next"  # an empty reply is not sent
 
 
-def test_a_stop_of_a_message_that_waits_behind_another_does_nothing(system, socket):
+def test_a_stop_of_a_message_queued_behind_another_does_nothing(system, socket):
     with asks.held(system, at=1) as hold:
         first = socket.say(hold.ask)
         second = socket.say("second")
@@ -211,19 +213,19 @@ def test_a_stop_of_a_message_that_waits_behind_another_does_nothing(system, sock
         socket.send(type="stop", id=second)
         socket.send(type="stop", id=str(uuid.uuid4()))
         socket.send(type="nonsense")
-        socket.until(lambda frame: frame.get("code") == "invalid")  # the stops are done
+        socket.until(lambda frame: frame.get("code") == "invalid")  # the stops have run
         hold.release()
         assert socket.until_answered(first)["status"] == "done"
         assert socket.until_answered(second)["status"] == "done"
 
 
-def test_a_stop_where_nothing_waits_does_nothing(socket):
+def test_a_stop_without_an_unanswered_message_does_nothing(socket):
     socket.send(type="stop")
     message_id = socket.say("hello")
     assert socket.until_answered(message_id)["status"] == "done"
 
 
-def test_the_message_behind_a_stopped_one_is_answered(system, socket):
+def test_the_message_after_a_stopped_one_is_answered(system, socket):
     with asks.held(system, at=1) as hold:
         first, second = socket.say(hold.ask), socket.say("second")
         hold.wait()
@@ -256,7 +258,7 @@ def test_a_retry_after_a_failure_can_succeed(system, socket):
     assert socket.until_answered(message_id)["status"] == "done"
 
 
-def test_a_retry_of_a_reply_under_way_is_acknowledged_and_changes_nothing(system, socket):
+def test_a_retry_of_a_streaming_reply_is_acknowledged_and_changes_nothing(system, socket):
     with asks.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         start = socket.until_type("start")
@@ -292,7 +294,7 @@ def test_a_failure_names_the_message_and_stays_in_the_history(system, token, soc
     assert socket.until_answered(again)["msg"] == "echo: hello"
 
 
-def test_a_failed_message_stays_out_of_the_next_prompt(system, socket):
+def test_a_failed_message_is_left_out_of_the_next_prompt(system, socket):
     marker = str(uuid.uuid4())
     socket.until_answered(socket.say(asks.status(422) + " " + marker))
     socket.until_answered(socket.say("after " + marker[::-1]))
@@ -315,7 +317,7 @@ def test_a_ping_is_answered_with_a_pong_and_nothing_else(system, token, socket):
     assert socket.until_answered(message_id)["status"] == "done"
 
 
-def test_a_ping_is_no_activity(system, token, socket):
+def test_a_ping_does_not_count_as_activity(system, token, socket):
     system.client.expire(token, 100)
     socket.send(type="ping")
     socket.until_type("pong")
@@ -331,40 +333,40 @@ def test_the_history_comes_before_the_answer_to_an_early_ping(system, token):
     early.close()
 
 
-def test_a_ping_in_plain_mode_is_a_text_like_any_other(system, token):
+def test_a_ping_in_plain_mode_is_an_ordinary_message(system, token):
     plain = Plain(system.web.ws, token)
     plain.say('{"type": "ping"}')
     assert plain.reply()["msg"] == 'echo: {"type": "ping"}'
 
 
-def test_a_flood_of_pings_is_answered_and_leaves_the_process_to_others(system, socket):
+def test_a_flood_of_pings_is_answered_while_other_clients_are_served(system, socket):
     ping = ABNF.create_frame('{"type": "ping"}', ABNF.OPCODE_TEXT).format()
     flood = threading.Thread(target=socket.socket.sock.sendall, args=(ping * FLOOD,))
     other = Events(system.web.ws, begin(system.web.url))
     flood.start()
-    waits = []
+    latencies = []
     for _ in range(FLOOD):
         assert socket.frame() == {"type": "pong"}
         if len(socket.frames) % 100 == 0:
-            asked = time.monotonic()
+            sent_at = time.monotonic()
             other.send(type="ping")
             other.until_type("pong")
-            waits.append(time.monotonic() - asked)
+            latencies.append(time.monotonic() - sent_at)
     flood.join()
-    assert sorted(waits)[len(waits) // 2] < 1
+    assert sorted(latencies)[len(latencies) // 2] < 1
 
 
 # the end of a session
 
 
-def test_an_expired_session_closes_its_sockets(system, token, socket):
-    system.client.delete(token)  # as its expiry does
+def test_the_websockets_of_an_expired_session_are_closed(system, token, socket):
+    system.client.delete(token)  # its expiry has the same effect
     with pytest.raises(websocket.WebSocketConnectionClosedException):
         socket.frame()
     assert socket.closed_with == 1008
 
 
-def test_a_message_to_a_session_that_has_expired_closes_the_socket_at_once(system, token, socket):
+def test_a_message_to_an_expired_session_closes_the_websocket_at_once(system, token, socket):
     system.client.delete(token)
     socket.say("hello")
     with pytest.raises(websocket.WebSocketConnectionClosedException):
@@ -372,7 +374,7 @@ def test_a_message_to_a_session_that_has_expired_closes_the_socket_at_once(syste
     assert socket.closed_with == 1008
 
 
-def test_an_erased_session_drops_its_reply_quietly(system, token, socket):
+def test_erasing_a_session_aborts_its_reply_and_closes_its_websockets(system, token, socket):
     with asks.held(system, at=1) as hold:
         socket.say(hold.ask)
         hold.wait()
@@ -384,7 +386,7 @@ def test_an_erased_session_drops_its_reply_quietly(system, token, socket):
     assert system.client.exists(token) == 0
 
 
-def test_a_binary_frame_is_json_too_or_refused(socket):
+def test_a_binary_frame_is_read_as_json_or_refused(socket):
     socket.socket.send_binary(json.dumps({"type": "stop"}).encode())
     socket.socket.send_binary(b"\xff")
     assert socket.frame()["code"] == "invalid"

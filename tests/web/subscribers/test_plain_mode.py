@@ -1,4 +1,4 @@
-"""Plain mode, through web, worker and Redis."""
+"""Plain mode, with a real web process, worker and Redis."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_replies_come_in_the_order_of_the_messages(system):
     assert tags == ["Human", "Bot"] * 6
 
 
-def test_all_sockets_of_a_session_get_the_reply_on_any_web_process(system):
+def test_all_subscribers_of_a_session_get_the_reply_on_any_web_process(system):
     token = begin(system.web.url)
     sockets = [Plain(web.ws, token) for web in system.webs for _ in range(2)]
     sockets[0].say("hello all")
@@ -55,7 +55,7 @@ def test_all_sockets_of_a_session_get_the_reply_on_any_web_process(system):
     assert replies[0]["msg"] == "echo: hello all"
 
 
-def test_sockets_of_other_sessions_get_nothing(system):
+def test_subscribers_of_other_sessions_get_nothing(system):
     mine, other = (Plain(system.web.ws, begin(system.web.url)) for _ in range(2))
     mine.say("mine")
     assert mine.reply()["msg"] == "echo: mine"
@@ -63,7 +63,7 @@ def test_sockets_of_other_sessions_get_nothing(system):
     assert other.reply()["msg"] == "echo: other"
 
 
-def test_a_socket_that_is_gone_finds_the_reply_in_its_history(system):
+def test_a_reply_to_a_closed_websocket_is_in_the_history(system):
     token = begin(system.web.url)
     witness = Plain(system.webs[1].ws, token)
     socket = Plain(system.web.ws, token)
@@ -77,7 +77,7 @@ def test_a_socket_that_is_gone_finds_the_reply_in_its_history(system):
     ("text", "code"),
     [("", "invalid"), ("   ", "invalid"), ("x" * 4001, "too_long")],
 )
-def test_a_refusal_says_what_to_do_and_stores_nothing(system, text, code):
+def test_a_refused_message_gets_an_error_and_is_not_stored(system, text, code):
     token = begin(system.web.url)
     socket = Plain(system.web.ws, token)
     socket.say(text)
@@ -89,7 +89,7 @@ def test_a_refusal_says_what_to_do_and_stores_nothing(system, text, code):
     assert socket.reply()["msg"] == "echo: " + "x" * 4000
 
 
-def test_a_json_text_is_a_message_like_any_other(system):
+def test_a_json_text_is_an_ordinary_message(system):
     socket = Plain(system.web.ws, begin(system.web.url))
     socket.say('{"type": "stop"}')
     assert socket.reply()["msg"] == 'echo: {"type": "stop"}'
@@ -114,7 +114,7 @@ def test_a_handshake_without_a_session_is_refused_before_the_upgrade(system, que
         ("http://[", False),
     ],
 )
-def test_only_pages_of_the_own_and_of_allowed_origins_may_open_a_socket(system, origin, welcome):
+def test_only_pages_of_our_own_and_of_allowed_origins_may_open_a_websocket(system, origin, welcome):
     query = f"?token={begin(system.web.url)}"
     options = {"suppress_origin": True}
     if origin:
@@ -136,13 +136,13 @@ def test_the_token_may_come_as_a_bearer_in_header_or_subprotocol(system):
     assert '"echo: hello"' in by_subprotocol.recv()
 
 
-def test_a_plain_request_for_the_socket_is_answered_in_json(system):
+def test_an_http_request_for_the_websocket_is_answered_in_json(system):
     answer = requests.get(f"{system.web.url}/chat?token={begin(system.web.url)}", timeout=20)
     assert answer.status_code in (400, 426)
     assert "detail" in answer.json()
 
 
-def test_an_erased_session_closes_its_sockets(system):
+def test_the_websockets_of_an_erased_session_are_closed(system):
     token = begin(system.web.url)
     socket = open_with(system, f"?token={token}")
     requests.delete(f"{system.webs[1].url}/token?token={token}", timeout=20)
@@ -150,7 +150,7 @@ def test_an_erased_session_closes_its_sockets(system):
     assert (opcode, int.from_bytes(data[:2])) == (websocket.ABNF.OPCODE_CLOSE, 1008)
 
 
-def test_a_model_that_fails_is_told_and_the_worker_goes_on(system):
+def test_a_failure_of_the_model_is_sent_and_the_worker_continues(system):
     socket = Plain(system.web.ws, begin(system.web.url))
     socket.say("[[status=401]] secret")
     failure = socket.reply()

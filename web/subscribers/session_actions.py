@@ -1,0 +1,62 @@
+"""What a client can do to its session: add a message, have it answered again, stop the reply."""
+
+from __future__ import annotations
+
+from chat.client_frames import message_text
+from chat.mailbox import Accepted, Mailbox
+from chat.message_log import log_step
+from web.dispatcher import Dispatcher
+
+
+class SessionActions:
+    """Changes sessions, and dispatches a task where one is needed. Any thread may call it.
+
+    Every method raises `Busy` while Redis cannot be used, and all but `stop` raise `SessionGone`
+    if there is no such session.
+    """
+
+    def __init__(
+        self, mailbox: Mailbox, dispatcher: Dispatcher, *, max_message_length: int
+    ) -> None:
+        """``max_message_length`` is in code points."""
+        self._mailbox = mailbox
+        self._dispatcher = dispatcher
+        self._max_message_length = max_message_length
+
+    def accept(self, token: str, message_id: str, text: str) -> int:
+        """Store a human message; return its position (see `Accepted`).
+
+        Raises:
+            Invalid, TooLong: The text cannot be a message.
+        """
+        text = message_text(text, self._max_message_length)
+        return self._log_and_dispatch(
+            token, message_id, self._mailbox.accept(token, message_id, text)
+        )
+
+    def retry(self, token: str, message_id: str) -> int:
+        """Have the last human message answered again; return its position.
+
+        Raises:
+            UnknownMessage: It is not the last human message.
+        """
+        return self._log_and_dispatch(token, message_id, self._mailbox.retry(token, message_id))
+
+    def stop(self, token: str, message_id: str | None) -> None:
+        """End the reply to the oldest unanswered message.
+
+        Does nothing if ``message_id`` is the id of another message; None stands for the oldest.
+        """
+        message_id = message_id or self._mailbox.oldest_unanswered(token)
+        if not message_id:
+            return
+        must_enqueue = self._mailbox.stop(token, message_id)
+        log_step("stopped", token, message_id)
+        if must_enqueue:
+            self._dispatcher.dispatch(token, message_id)
+
+    def _log_and_dispatch(self, token: str, message_id: str, accepted: Accepted) -> int:
+        log_step("accepted", token, message_id, position=accepted.position)
+        if accepted.must_enqueue:
+            self._dispatcher.dispatch(token, message_id)
+        return accepted.position
