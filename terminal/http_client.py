@@ -66,7 +66,7 @@ def is_alive(url: str, token: str) -> bool:
     if response.status_code == 400 and _json_object(response).get("detail") == _SESSION_ENDED:
         return False
     raise Failed(
-        f"What answers at {url} does not say whether the chat goes on "
+        f"What answers at {url} does not say whether this chat still exists "
         f"(HTTP {response.status_code})."
     )
 

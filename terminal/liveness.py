@@ -19,7 +19,7 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 def boot_time() -> float:
-    """Return the seconds of a monotonic clock that goes on while the machine sleeps."""
+    """Return the seconds of a monotonic clock that also runs while the machine sleeps."""
     return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 

@@ -105,8 +105,8 @@ class SessionClient:
                 self._outbox.stop(first.id)
             elif first:
                 self._outbox.withdraw(first)
-                withdrawn = "Your message is withdrawn." if first.sent else ""
-                self._add_refusal(first.id, withdrawn or "Your message was not sent.")
+                outcome = "is withdrawn" if first.sent else "was not sent"
+                self._add_refusal(first.id, f"Your message {outcome}.")
         self._on_change()
 
     def _request(self, request: PendingRequest) -> str:

@@ -148,7 +148,7 @@ def _why_refused(url: str, token: str, status: int) -> str:
 
 
 def _may_be_alive(url: str, token: str) -> bool:
-    """Whether a session exists, or the server does not say so for now."""
+    """Whether a session exists; True as well if the server does not answer the question."""
     try:
         return is_alive(url, token)
     except Failed:
