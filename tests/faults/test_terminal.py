@@ -208,7 +208,7 @@ def test_ctrl_c_cancels_a_new_chat_that_does_not_begin(system, ada):
         ada.types("/new")
         ada.sees("Still waiting for the chat at")
         ada.presses("c")
-        ada.sees("No new chat was start.")
+        ada.sees("No new chat was begun.")
         ada.is_asked()
     finally:
         system.web.thaw()
