@@ -86,10 +86,12 @@ $(BENCH)/installed: requirements-bench.txt
 $(PYTHON):
 	sh local/venv.sh $(VENV)
 
-# Talks to a chat that runs, by default the one of `make run`; a pipe is said as one message:
+# Opens a running chat in this terminal, by default the one of `make run`. Piped input is sent as
+# one message:
 #   make chat ARGS="--name Ada --url http://127.0.0.1:3500"
-# Installing leaves the pipe and the output to the chat. A second Ctrl-C would end make and leave
-# the chat without its terminal, so that the chat has a job of its own, which nobody could resume.
+# The installation reads no input and prints on standard error, since standard input and output are
+# the chat's. The chat runs as a job of its own: otherwise a second Ctrl-C would end make, and the
+# chat would lose its terminal. Ctrl-Z is ignored, since nobody could resume that job.
 .PHONY: chat
 chat:
 	@$(MAKE) --silent $(VENV)/local </dev/null >&2

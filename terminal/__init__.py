@@ -1,1 +1,1 @@
-"""A chat in the terminal: a client of the wire contract like any other, with no private door."""
+"""The chat in a terminal: a program of its own that uses only the wire contract."""

@@ -1,4 +1,4 @@
-"""``flask --app web chat``: a chat in the terminal, or one reply for a pipe."""
+"""The command line of `python -m terminal`: a chat in the terminal, or one reply for a pipe."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from pathlib import Path
 
 import click
 
+from terminal.errors import Failed
+from terminal.http_client import begin_session, check_url, is_alive
+from terminal.notices import notice_if_slow
+from terminal.pipe import INTERRUPTED, read_message, send_once
+from terminal.prompt import Prompt
+from terminal.session_client import SessionClient
+from terminal.token_file import TokenFile
+from terminal.transcript import clean
+
 
 @click.command("chat")
-@click.option("--name", help="Who you are; by default the name that you are logged in with.")
+@click.option("--name", help="Your name; by default the name that you are logged in with.")
 @click.option(
-    "--url", default="http://127.0.0.1:3500", show_default=True, help="Where the chat is."
+    "--url", default="http://127.0.0.1:3500", show_default=True, help="The address of the chat."
 )
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path),
-    help="Go on with the chat whose token FILE keeps; keep it there.",
+    help="Continue the chat whose token is in FILE, and save the token of a new chat there.",
 )
 def chat(name: str | None, url: str, token_file: Path | None) -> None:
     """Chat in the terminal.
 
-    A message that is piped in is said as one, and its reply printed.
+    Standard input that is piped in is sent as one message, and its reply is printed.
     """
-    # Imported here, since the web process, which carries this command, has no use for them.
-    from terminal.connection import Connection
-    from terminal.errors import Failed
-    from terminal.patience import told_if_slow
-    from terminal.pipe import INTERRUPTED, ask_once, read_message
-    from terminal.prompt import Prompt
-    from terminal.session import TokenFile, begin, check_url, is_alive
-    from terminal.transcript import clean
-
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
-    def open_chat(token: str, on_change: Callable[[], None]) -> Connection:
-        connection = Connection(url, token, on_change)
-        connection.start()
-        return connection
+    def open_chat(token: str, on_change: Callable[[], None]) -> SessionClient:
+        client = SessionClient(url, token, on_change)
+        client.start()
+        return client
 
-    def open_new(on_change: Callable[[], None]) -> Connection:
-        with told_if_slow(f"Still waiting for the chat at {url}."):
-            token = begin(url, name or _login())
+    def open_new(on_change: Callable[[], None]) -> SessionClient:
+        with notice_if_slow(f"Still waiting for the chat at {url}."):
+            token = begin_session(url, name or _login_name())
         if file:
             file.save(token)
         return open_chat(token, on_change)
 
-    def open_first(on_change: Callable[[], None]) -> Connection:
+    def open_first(on_change: Callable[[], None]) -> SessionClient:
         token = file.load() if file else None
-        with told_if_slow(f"Still waiting for the chat at {url}."):
+        with notice_if_slow(f"Still waiting for the chat at {url}."):
             alive = token and is_alive(url, token)
         if token and alive:
             return open_chat(token, on_change)
@@ -67,15 +67,15 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
         if all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
             Prompt(open_first, open_new).run()
         else:
-            sys.exit(ask_once(open_first, read_message()))
+            sys.exit(send_once(open_first, read_message()))
     except Failed as error:
         raise click.ClickException(clean(str(error))) from None
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
-def _login() -> str:
+def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # nobody has a name in some containers
+    except (KeyError, OSError, ImportError):  # the user has no name in some containers
         return "You"

@@ -12,18 +12,18 @@ NO_WORKER = "no_worker"  # a `wait` frame's reason
 
 
 class GapError(Exception):
-    """Frames were missed; only a new history helps."""
+    """A frame was missed. Only a new history makes the conversation complete again."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the bot says to a message."""
+    """The bot's reply to a message."""
 
     id: str  # '' if the reply failed before it began
     msg: str = ""
-    n: int = 0  # the deltas that `msg` holds while it streams
+    n: int = 0  # while the reply streams: the number of deltas in `msg`
     status: str = "streaming"
-    error: str = ""  # of one that failed, the words for a person
+    error: str = ""  # why the reply failed: a sentence
     timestamp: str = ""
 
     @property
@@ -32,16 +32,16 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A message of the person and what became of it."""
+class Exchange:
+    """A message of the person, and its reply."""
 
-    id: str
+    id: str  # of the message
     msg: str = ""
     timestamp: str = ""
     reply: Reply | None = None
-    position: int = 0  # messages that wait before this one
-    wait: str = ""  # why the reply has to wait: `NO_WORKER`, or a code of the model
-    attempt: int = 0  # retries that this client has seen acknowledged since the last history
+    position: int = 0  # the number of messages that are answered before this one
+    wait_reason: str = ""  # of the last `wait` frame: `NO_WORKER`, or the frame's code
+    retries: int = 0  # that the server has acknowledged since the last history
 
     @property
     def answered(self) -> bool:
@@ -50,69 +50,79 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """The session's turns in order."""
+    """The session's exchanges in order."""
 
     name: str = ""
     session_start: str = ""
-    turns: tuple[Turn, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
 
-    def turn(self, message_id: str) -> Turn | None:
-        """Return the turn that a message began."""
-        return next((turn for turn in self.turns if turn.id == message_id), None)
+    def exchange(self, message_id: str) -> Exchange | None:
+        """Return the exchange of a message."""
+        return next((each for each in self.exchanges if each.id == message_id), None)
 
-    def unanswered(self) -> Turn | None:
-        """Return the oldest turn whose reply is not finished."""
-        return next((turn for turn in self.turns if not turn.answered), None)
+    def unanswered(self) -> Exchange | None:
+        """Return the oldest exchange whose reply is not finished."""
+        return next((each for each in self.exchanges if not each.answered), None)
 
     def without_reply(self, message_id: str) -> Conversation:
-        """Return the conversation as it is once a retry of the message is acknowledged."""
-        turn = self.turn(message_id)
-        return self._with(message_id, reply=None, attempt=turn.attempt + 1 if turn else 0)
+        """Return the conversation after the server has acknowledged a retry of the message."""
+        exchange = self.exchange(message_id)
+        return self._with(message_id, reply=None, retries=exchange.retries + 1 if exchange else 0)
 
     def _with(self, message_id: str, **changes: Any) -> Conversation:
-        """Change a turn, or begin one: the message itself may come after what is said of it."""
-        if self.turn(message_id) is None:
-            turns = (*self.turns, replace(Turn(message_id), **changes))
+        """Return the conversation with one exchange changed.
+
+        The exchange is added if it is not there: the `ack` of a message can come before its
+        `message` frame.
+        """
+        if self.exchange(message_id) is None:
+            exchanges = (*self.exchanges, replace(Exchange(message_id), **changes))
         else:
-            turns = tuple(replace(t, **changes) if t.id == message_id else t for t in self.turns)
-        return replace(self, turns=turns)
+            exchanges = tuple(
+                replace(each, **changes) if each.id == message_id else each
+                for each in self.exchanges
+            )
+        return replace(self, exchanges=exchanges)
 
 
 def fold(conversation: Conversation, frame: Mapping[str, Any]) -> Conversation:
     """Return the conversation after a frame of the server.
 
-    Frames of a type that is not known, and errors that concern no reply, change nothing.
+    Frames of an unknown type, and errors that are not about a reply, change nothing.
 
     Raises:
-        GapError: The frame follows others that this conversation has not seen.
-        KeyError, TypeError: The frame lacks what the contract gives it.
+        GapError: The frame follows frames that this conversation does not have.
+        KeyError, TypeError: The frame does not have the fields of the contract.
     """
     match frame["type"]:
         case "history":
             session = frame["session"]
-            return _put(Conversation(session["name"], session["session_start"]), frame["messages"])
+            empty = Conversation(session["name"], session["session_start"])
+            return _with_messages(empty, frame["messages"])
         case "message":
-            return _put(conversation, [frame])
+            return _with_messages(conversation, [frame])
         case "ack":
             return conversation._with(frame["id"], position=frame["position"])
         case "start":
             return conversation._with(
-                frame["reply_to"], reply=Reply(frame["id"]), position=0, wait=""
+                frame["reply_to"], reply=Reply(frame["id"]), position=0, wait_reason=""
             )
         case "delta":
-            return _append(conversation, frame["id"], frame["n"], frame["text"])
+            return _with_delta(conversation, frame["id"], frame["n"], frame["text"])
         case "wait":
-            why = frame.get("reason") or frame["code"]
-            return conversation._with(frame["reply_to"], wait=why, position=0)
+            reason = frame.get("reason") or frame["code"]
+            return conversation._with(frame["reply_to"], wait_reason=reason, position=0)
         case "error" if "reply_to" in frame:
-            turn = conversation.turn(frame["reply_to"])
-            begun = (turn and turn.reply) or Reply("")
-            failed = replace(begun, status="failed", error=frame["msg"])
+            exchange = conversation.exchange(frame["reply_to"])
+            partial = (exchange and exchange.reply) or Reply("")
+            failed = replace(partial, status="failed", error=frame["msg"])
             return conversation._with(frame["reply_to"], reply=failed)
     return conversation
 
 
-def _put(conversation: Conversation, messages: Iterable[Mapping[str, Any]]) -> Conversation:
+def _with_messages(
+    conversation: Conversation, messages: Iterable[Mapping[str, Any]]
+) -> Conversation:
     for message in messages:
         if message["source"] == "human":
             conversation = conversation._with(
@@ -131,15 +141,15 @@ def _put(conversation: Conversation, messages: Iterable[Mapping[str, Any]]) -> C
     return conversation
 
 
-def _append(conversation: Conversation, reply_id: str, n: int, text: str) -> Conversation:
-    for turn in conversation.turns:
-        reply = turn.reply
+def _with_delta(conversation: Conversation, reply_id: str, n: int, text: str) -> Conversation:
+    for exchange in conversation.exchanges:
+        reply = exchange.reply
         if reply is None or reply.id != reply_id:
             continue
         if reply.finished or n < reply.n:
-            return conversation  # it is in what is held
+            return conversation  # the reply has this delta already
         if n > reply.n:
             break
-        said = replace(reply, msg=reply.msg + text, n=n + 1)
-        return conversation._with(turn.id, reply=said, wait="")
-    raise GapError(f"delta {n} of {reply_id} follows others that are not here")
+        longer = replace(reply, msg=reply.msg + text, n=n + 1)
+        return conversation._with(exchange.id, reply=longer, wait_reason="")
+    raise GapError(f"delta {n} of {reply_id} is not the next one")

@@ -1,7 +1,7 @@
-"""Why a chat in the terminal cannot go on, each a sentence for the person in front of it."""
+"""The exception that ends what the person asked for."""
 
 from __future__ import annotations
 
 
 class Failed(Exception):
-    """Something that cannot be gone on from; the message is a whole sentence."""
+    """An error that trying again does not solve; its message is a sentence for the person."""

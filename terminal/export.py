@@ -10,23 +10,26 @@ from terminal.errors import Failed
 
 
 def markdown(conversation: Conversation) -> str:
-    """Return the conversation as Markdown, with the times of the server."""
+    """Return the conversation as Markdown, with the server's timestamps."""
     parts = [f"# A chat with {conversation.name}", f"Begun {conversation.session_start}"]
-    for turn in conversation.turns:
-        parts += [f"**{conversation.name}** ({turn.timestamp})", turn.msg]
-        if turn.reply:
-            ended = turn.reply.status if turn.reply.finished else "unfinished"
-            state = "" if ended == "done" else f", {ended}"
-            when = turn.reply.timestamp
-            parts += [f"**Bot** ({when}{state})" if when else f"**Bot**{state}", turn.reply.msg]
+    for exchange in conversation.exchanges:
+        parts += [f"**{conversation.name}** ({exchange.timestamp})", exchange.msg]
+        reply = exchange.reply
+        if reply:
+            status = reply.status if reply.finished else "unfinished"
+            suffix = "" if status == "done" else f", {status}"
+            when = reply.timestamp
+            parts += [f"**Bot** ({when}{suffix})" if when else f"**Bot**{suffix}", reply.msg]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def export(conversation: Conversation, path: Path | None = None) -> Path:
-    """Write the conversation to a new file, by default in this folder; return its path.
+    """Write the conversation to a new file; return its path.
+
+    ``path`` is by default a name with the date and time, in the current directory.
 
     Raises:
-        Failed: The file is there already or cannot be written.
+        Failed: The file exists already or cannot be written.
     """
     path = path or Path(f"chat-{datetime.now():%Y-%m-%d-%H%M%S}.md")
     try:

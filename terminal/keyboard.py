@@ -1,4 +1,4 @@
-"""The keyboard: it edits a line at the prompt, and is silent while a reply comes."""
+"""The keyboard: line editing at the prompt, and no echo while a reply is printed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 
-MARK_PASTES, MARK_NO_PASTES = "\x1b[?2004h", "\x1b[?2004l"  # so that pasted lines are one message
+# In bracketed paste mode, the terminal marks pasted lines, so that they become one message.
+BRACKETED_PASTE_ON, BRACKETED_PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
 
-def line_editor() -> Callable[[], str]:
-    """Give `input` line editing where the platform has it; return what reads the line so far."""
+def enable_line_editing() -> Callable[[], str]:
+    """Give `input` line editing where the platform has it.
+
+    Returns a function that returns the line as typed so far.
+    """
     try:
-        import readline  # here, since importing it has an effect
+        import readline  # imported here, since the import changes `input`
     except ImportError:
         return str
     if os.environ.get("TERM") != "dumb":
@@ -22,15 +26,15 @@ def line_editor() -> Callable[[], str]:
     return readline.get_line_buffer
 
 
-def stands_on_one_row(line: str) -> bool:
-    """Tell whether a line of the terminal has not been wrapped."""
+def fits_on_one_row(line: str) -> bool:
+    """Whether the terminal shows this line without wrapping it."""
     width = sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in line)
     return "\n" not in line and width < os.get_terminal_size().columns
 
 
 @contextlib.contextmanager
-def silent_keyboard() -> Iterator[None]:
-    """Keep what is typed out of the reply; it stands at the prompt afterwards."""
+def echo_off() -> Iterator[None]:
+    """Do not show what is typed meanwhile; the next prompt has it."""
     try:
         import termios
     except ImportError:  # Windows
@@ -40,7 +44,7 @@ def silent_keyboard() -> Iterator[None]:
     before = termios.tcgetattr(keyboard)
     silent = [*before]
     silent[3] &= ~termios.ECHO
-    # TCSADRAIN would wait, and for ever where Ctrl-S holds the output.
+    # TCSADRAIN would wait for the output, without end where Ctrl-S has stopped it.
     termios.tcsetattr(keyboard, termios.TCSANOW, silent)
     try:
         yield

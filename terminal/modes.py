@@ -1,4 +1,4 @@
-"""The terminal's modes: as they were before, whatever ends or stops the client."""
+"""The terminal's modes: restored whenever the client ends or is suspended."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-# Signals that end a process by default. SIGINT is the prompt's own, SIGKILL cannot be handled, and
-# after SIGSEGV and its like nothing of ours can run.
-_ENDS = (
+# Signals that end a process by default. The prompt handles SIGINT; SIGKILL cannot be handled; after
+# SIGSEGV and similar signals, no Python code can run.
+_END_SIGNALS = (
     "HUP",
     "QUIT",
     "TERM",
@@ -26,11 +26,11 @@ _ENDS = (
     "VTALRM",
     "XCPU",
 )
-_CODE = 128  # plus the signal's number: the exit code that shells give
+_EXIT_CODE = 128  # plus the signal's number, as shells report it
 
 
-class _Ended(BaseException):
-    """A signal ends the client."""
+class _EndSignal(BaseException):
+    """A signal that ends the client was received."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -38,12 +38,12 @@ class _Ended(BaseException):
 
 
 @contextlib.contextmanager
-def modes_kept(on_stop: Callable[[], None], on_resume: Callable[[], None]) -> Iterator[None]:
-    """Give the terminal back as it is now, at the end, and while Ctrl-Z stops the client.
+def restored_modes(on_suspend: Callable[[], None], on_resume: Callable[[], None]) -> Iterator[None]:
+    """Restore the terminal's modes when the body ends, and while Ctrl-Z suspends the client.
 
-    A signal that ends the client ends it here, with the exit code 128 plus its number; so does
-    a terminal that is gone, as SIGHUP. ``on_stop`` and ``on_resume`` are called before the stop
-    and after it, in the midst of whatever the main thread does.
+    A signal that ends the client ends it here, with the exit code 128 plus the signal's number. A
+    terminal that is gone counts as SIGHUP. ``on_suspend`` and ``on_resume`` are called in a signal
+    handler: before the client is suspended, and after it is continued.
     """
     try:
         import termios
@@ -53,55 +53,55 @@ def modes_kept(on_stop: Callable[[], None], on_resume: Callable[[], None]) -> It
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)
 
-    def put(modes: list[Any]) -> None:
+    def set_modes(modes: list[Any]) -> None:
         with contextlib.suppress(termios.error):  # the terminal is gone
-            # Now, and not once all is written: that may be never, where Ctrl-S holds the output.
+            # TCSADRAIN would wait for the output, without end where Ctrl-S has stopped it.
             termios.tcsetattr(keyboard, termios.TCSANOW, modes)
 
-    def stop(number: int, _: object) -> None:
+    def suspend(number: int, _: object) -> None:
         now = termios.tcgetattr(keyboard)
-        put(before)
-        on_stop()
+        set_modes(before)
+        on_suspend()
         signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)  # comes back when the client is continued
-        signal.signal(number, stop)
-        put(now)
+        signal.raise_signal(number)  # returns when the client is continued
+        signal.signal(number, suspend)
+        set_modes(now)
         on_resume()
 
-    ends = [getattr(signal, f"SIG{name}") for name in _ENDS if hasattr(signal, f"SIG{name}")]
-    with _handlers({**dict.fromkeys(ends, _end), signal.SIGTSTP: stop}):
+    ends = [getattr(signal, f"SIG{name}") for name in _END_SIGNALS if hasattr(signal, f"SIG{name}")]
+    with _handlers({**dict.fromkeys(ends, _end), signal.SIGTSTP: suspend}):
         try:
             yield
             return
-        except _Ended as ended:
-            code = _CODE + ended.number
+        except _EndSignal as received:
+            code = _EXIT_CODE + received.number
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            code = _CODE + signal.SIGHUP
+            code = _EXIT_CODE + signal.SIGHUP
         finally:
-            put(before)
-    # Not through the interpreter's own end: it waits for a thread that writes to a terminal that
-    # Ctrl-S holds, or dies of it.
+            set_modes(before)
+    # The interpreter's own shutdown would wait for a thread that writes to a terminal whose output
+    # Ctrl-S has stopped, or crash on it.
     os._exit(code)
 
 
 def _end(number: int, _: object) -> NoReturn:
-    for other in _ENDS:  # what comes next must not disturb the clearing up
+    for other in _END_SIGNALS:  # a second signal must not interrupt the cleanup
         if hasattr(signal, f"SIG{other}"):
             signal.signal(getattr(signal, f"SIG{other}"), signal.SIG_IGN)
-    raise _Ended(number)
+    raise _EndSignal(number)
 
 
 @contextlib.contextmanager
 def _handlers(handlers: dict[int, Callable[[int, Any], Any]]) -> Iterator[None]:
-    """Handle signals, but those that whoever started the client has had ignored (`nohup`)."""
+    """Install signal handlers, except for signals that are ignored already (`nohup`)."""
     before = {number: signal.getsignal(number) for number in handlers}
-    kept = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
-    for number in kept:
+    handled = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in handled:
         signal.signal(number, handlers[number])
     try:
         yield
     finally:
-        for number, old in kept.items():
+        for number, old in handled.items():
             signal.signal(number, old)

@@ -1,4 +1,4 @@
-"""What the person has asked for and the server has not confirmed yet."""
+"""Messages and retries that the server has not confirmed yet."""
 
 from __future__ import annotations
 
@@ -8,64 +8,68 @@ from typing import Any
 
 from terminal.conversation import Conversation
 
-# Far more than anybody types while the chat is away. One more is refused, with a sentence.
+# Far more than a person types while the chat is unreachable. One more is refused with a sentence.
 MAX_PENDING = 100
 
 
 @dataclass
-class Ask:
-    """A message to be said, or one to be answered again."""
+class PendingRequest:
+    """A message to send, or a retry of one."""
 
     frame: dict[str, Any]
-    old_reply: str = ""  # the reply that a retry is to take the place of
-    sent: bool = False  # so the server may know it
+    old_reply: str = ""  # of a retry: the id of the reply that is to be replaced
+    sent: bool = False  # whether it was ever sent, so that the server may know it
 
     @property
     def id(self) -> str:
+        """The id of the message."""
         return str(self.frame["id"])
 
-    def known_to(self, conversation: Conversation) -> bool:
-        """Tell whether a history shows that the server has taken this."""
-        turn = conversation.turn(self.id)
-        if self.frame["type"] == "message" or turn is None:
-            return turn is not None
-        if not self.sent or turn.reply is None or not turn.reply.finished:
+    def confirmed_by(self, conversation: Conversation) -> bool:
+        """Whether a new history shows that the server has accepted this request."""
+        exchange = conversation.exchange(self.id)
+        if self.frame["type"] == "message" or exchange is None:
+            return exchange is not None
+        if not self.sent or exchange.reply is None or not exchange.reply.finished:
             return self.sent
-        # One that failed before it began had no id then, and has one in the history.
-        old = turn.reply.id == self.old_reply or (not self.old_reply and turn.reply.error)
-        return not old
+        # A reply that failed before it began has no id in the `error` frame, but has one in the
+        # history.
+        failed_without_id = not self.old_reply and bool(exchange.reply.error)
+        return exchange.reply.id != self.old_reply and not failed_without_id
 
 
-class Asks:
-    """The asks in turn. Only the first is sent, so that none overtakes one that must wait."""
+class PendingRequests:
+    """A queue of requests. Only the first one is sent, so that requests keep their order."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Ask] = deque()
+        self._queue: deque[PendingRequest] = deque()
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(ask.id for ask in self._waiting)
+        return tuple(request.id for request in self._queue)
 
     @property
-    def first(self) -> Ask | None:
-        return self._waiting[0] if self._waiting else None
+    def first(self) -> PendingRequest | None:
+        return self._queue[0] if self._queue else None
 
     @property
     def full(self) -> bool:
-        return len(self._waiting) >= MAX_PENDING
+        return len(self._queue) >= MAX_PENDING
 
-    def add(self, ask: Ask) -> None:
-        """Put an ask behind the others."""
-        self._waiting.append(ask)
+    def add(self, request: PendingRequest) -> None:
+        """Append a request."""
+        self._queue.append(request)
 
-    def take(self, ask_id: str) -> Ask | None:
-        """Take out an ask that is confirmed, refused or withdrawn."""
-        for ask in self._waiting:
-            if ask.id == ask_id:
-                self._waiting.remove(ask)
-                return ask
+    def remove(self, message_id: str) -> PendingRequest | None:
+        """Remove the first request with this id; return it."""
+        for request in self._queue:
+            if request.id == message_id:
+                self._queue.remove(request)
+                return request
         return None
 
-    def compare(self, conversation: Conversation) -> None:
-        """Take out all that a new history shows as taken."""
-        self._waiting = deque(a for a in self._waiting if not a.known_to(conversation))
+    def remove_confirmed(self, conversation: Conversation) -> None:
+        """Remove all requests that a new history confirms."""
+        self._queue = deque(
+            request for request in self._queue if not request.confirmed_by(conversation)
+        )

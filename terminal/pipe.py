@@ -11,74 +11,74 @@ from queue import Empty, SimpleQueue
 
 import click
 
-from terminal.connection import Connection
 from terminal.conversation import Reply
 from terminal.errors import Failed
-from terminal.patience import Patience, still_waiting
-from terminal.snapshot import View
-from terminal.transcript import LOST, clean, why_waiting
-from terminal.websocket_client import LARGEST_FRAME
+from terminal.notices import SilenceTimer, unexplained_delay
+from terminal.session_client import SessionClient
+from terminal.snapshot import Snapshot
+from terminal.transcript import LOST, clean, delay_reason
+from terminal.websocket_client import MAX_FRAME_SIZE
 
-GIVE_UP = 60.0  # seconds without a connection; nobody may be there to end it
-_LOOK_EVERY = 1.0  # seconds
-INTERRUPTED = 130  # the exit code that shells give to Ctrl-C
+MAX_OUTAGE = 60.0  # seconds without a connection; there may be nobody to press Ctrl-C
+_POLL_INTERVAL = 1.0  # seconds
+INTERRUPTED = 130  # the exit code that shells report for Ctrl-C
 
 
 def read_message() -> str:
     """Return all of standard input as one message.
 
     Raises:
-        Failed: It is blank, or longer than any frame.
+        Failed: The message is blank, or longer than any frame.
     """
-    given = sys.stdin.buffer.read(LARGEST_FRAME + 1) if sys.stdin else b""
-    if len(given) > LARGEST_FRAME:
+    data = sys.stdin.buffer.read(MAX_FRAME_SIZE + 1) if sys.stdin else b""
+    if len(data) > MAX_FRAME_SIZE:
         raise Failed("That message is too long.")
-    text = given.decode(errors="replace").strip()
+    text = data.decode(errors="replace").strip()
     if not text:
         raise Failed("There is nothing to say: standard input is empty.")
     return text
 
 
-def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: str) -> int:
-    """Say ``text``, print the reply as it comes, and return the exit code.
+def send_once(open_chat: Callable[[Callable[[], None]], SessionClient], text: str) -> int:
+    """Send ``text``, print the reply as it comes, and return the exit code.
 
-    Ctrl-C stops the reply, and a second one leaves at once.
+    Ctrl-C stops the reply. A second Ctrl-C ends the program at once.
 
     Raises:
-        Failed: There is no whole reply.
+        Failed: The reply is not complete.
     """
-    woken: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
+    wakeups: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
 
-    def changed() -> None:
-        if woken.empty():
-            woken.put(False)
+    def on_change() -> None:
+        if wakeups.empty():
+            wakeups.put(False)
 
-    connection = open_connection(changed)
-    signal.signal(signal.SIGINT, lambda *_: woken.put(True))
+    client = open_chat(on_change)
+    signal.signal(signal.SIGINT, lambda *_: wakeups.put(True))
     stopped = False
-    printer, notes = _Printer(), _Notes()
+    reply_printer, notice_printer = _ReplyPrinter(), _NoticePrinter()
     try:
-        message_id = connection.say(text)
+        message_id = client.send_message(text)
         while True:
-            view = connection.look()
-            reply = _reply_so_far(view, message_id)
-            notes.show(view, reply)
+            snapshot = client.snapshot()
+            reply = _reply_so_far(snapshot, message_id)
+            notice_printer.print(snapshot, reply)
             if reply:
-                printer.show(reply)
+                reply_printer.print(reply)
             if reply and reply.finished:
                 break
             with suppress(Empty):
-                if woken.get(timeout=_LOOK_EVERY):
-                    if stopped or not connection.look().known:
+                if wakeups.get(timeout=_POLL_INTERVAL):
+                    if stopped or not client.snapshot().has_history:
                         return INTERRUPTED
                     stopped = True
-                    connection.stop()
-                    withdrawn = connection.look().refused.get(message_id)
+                    client.stop()
+                    withdrawn = client.snapshot().refused.get(message_id)
                     if withdrawn:
                         click.echo(withdrawn, err=True)
                         return INTERRUPTED
     finally:
-        connection.close()
+        client.close()
     if reply.status == "failed":
         raise Failed(reply.error)
     if reply.status == "stopped" and not stopped:
@@ -86,63 +86,65 @@ def ask_once(open_connection: Callable[[Callable[[], None]], Connection], text: 
     return INTERRUPTED if stopped else 0
 
 
-def _reply_so_far(view: View, message_id: str) -> Reply | None:
-    """Return what there is of the reply.
+def _reply_so_far(snapshot: Snapshot, message_id: str) -> Reply | None:
+    """Return the reply as far as it has come.
 
     Raises:
-        Failed: There will be no more.
+        Failed: There will be no more of it.
     """
-    turn = view.conversation.turn(message_id)
-    reply = turn.reply if turn else None
+    exchange = snapshot.conversation.exchange(message_id)
+    reply = exchange.reply if exchange else None
     if reply and reply.finished:
         return reply
-    if message_id in view.refused:
-        raise Failed(view.refused[message_id])
-    if view.state == "ended":
-        raise Failed(view.why)
-    if view.away_since and time.monotonic() - view.away_since > GIVE_UP:
-        why = f" {view.why}" if view.why else ""
-        raise Failed(f"The chat could not be reached for {GIVE_UP:.0f} seconds.{why}")
+    if message_id in snapshot.refused:
+        raise Failed(snapshot.refused[message_id])
+    if snapshot.state == "ended":
+        raise Failed(snapshot.reason)
+    since = snapshot.disconnected_since
+    if since and time.monotonic() - since > MAX_OUTAGE:
+        reason = f" {snapshot.reason}" if snapshot.reason else ""
+        raise Failed(f"The chat could not be reached for {MAX_OUTAGE:.0f} seconds.{reason}")
     return reply
 
 
-class _Printer:
-    """Prints a reply's new text, and ends its last line."""
+class _ReplyPrinter:
+    """Prints the new text of a reply, and a line end after a finished one."""
 
     def __init__(self) -> None:
         self._printed = ""
-        self._for_eyes = bool(sys.stdout and sys.stdout.isatty())
+        self._is_terminal = bool(sys.stdout and sys.stdout.isatty())
 
-    def show(self, reply: Reply) -> None:
+    def print(self, reply: Reply) -> None:
         if not reply.msg.startswith(self._printed):
             click.echo()
             click.echo("The reply begins anew.", err=True)
             self._printed = ""
-        news = reply.msg[len(self._printed) :]
+        new = reply.msg[len(self._printed) :]
         self._printed = reply.msg
-        click.echo(clean(news) if self._for_eyes else news, nl=reply.finished and bool(reply.msg))
+        click.echo(clean(new) if self._is_terminal else new, nl=reply.finished and bool(reply.msg))
 
 
-class _Notes:
-    """Says on standard error why nothing comes, each reason once.
+class _NoticePrinter:
+    """Prints on standard error why nothing comes, each reason once.
 
-    That the server is busy is said at once, anything else after a while: a script whose reply
-    comes anyway need not know of a connection that was lost for a moment.
+    A busy server is reported at once, any other reason after NOTICE_AFTER seconds: a connection
+    that is lost for a moment does not matter to a script that gets its reply.
     """
 
     def __init__(self) -> None:
-        self._patience = Patience()
-        self._before: Reply | None = None
-        self._said = {""}
+        self._silence = SilenceTimer()
+        self._last_reply: Reply | None = None
+        self._printed = {""}
 
-    def show(self, view: View, reply: Reply | None) -> None:
-        if reply != self._before:
-            self._before = reply
-            self._patience.renew()
-        if not self._patience.over and not (view.postponed and view.waiting):
+    def print(self, snapshot: Snapshot, reply: Reply | None) -> None:
+        if reply != self._last_reply:
+            self._last_reply = reply
+            self._silence.restart()
+        if not self._silence.expired and not (snapshot.postponed and snapshot.pending):
             return
-        lost = f"{view.why} Trying again." if view.why else LOST
-        why = (lost if view.state == "lost" else why_waiting(view)) or still_waiting(view)
-        if why not in self._said:
-            self._said.add(why)
-            click.echo(clean(why), err=True)
+        lost = f"{snapshot.reason} Trying again." if snapshot.reason else LOST
+        known = lost if snapshot.state == "lost" else delay_reason(snapshot)
+        notice = known or unexplained_delay(snapshot)
+        if notice not in self._printed:
+            self._printed.add(notice)
+            click.echo(clean(notice), err=True)

@@ -1,4 +1,4 @@
-"""The chat at a prompt: type, read along, and the few commands."""
+"""The chat at a prompt: read a line, send it or run its command, and print the reply."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from queue import Empty, SimpleQueue
 
 import click
 
-from terminal.connection import Connection
 from terminal.errors import Failed
 from terminal.export import export
 from terminal.keyboard import (
-    MARK_NO_PASTES,
-    MARK_PASTES,
-    line_editor,
-    silent_keyboard,
-    stands_on_one_row,
+    BRACKETED_PASTE_OFF,
+    BRACKETED_PASTE_ON,
+    echo_off,
+    enable_line_editing,
+    fits_on_one_row,
 )
-from terminal.modes import modes_kept
-from terminal.patience import Patience, still_waiting
-from terminal.transcript import Transcript, clean, note, why_waiting
+from terminal.modes import restored_modes
+from terminal.notices import SilenceTimer, unexplained_delay
+from terminal.session_client import SessionClient
+from terminal.transcript import Transcript, clean, delay_reason, note
 
 HELP = """\
 /retry          answer the last message again
@@ -36,53 +36,54 @@ Ctrl-C stops a reply. Begin a message with // to say something that begins with 
 WELCOME = "Ctrl-C stops a reply, a second one leaves; /help lists the commands."
 WARNING = "A model may say anything, and not all of it is true."
 
-# Seconds. A signal that comes just before the wait for news is heeded only after it.
-_LOOK_EVERY = 1.0
+# Seconds. A signal that arrives just before a queue's blocking `get` is handled only after it.
+_POLL_INTERVAL = 1.0
 
-_AGAIN = note("Ctrl-C again leaves.")
+_LEAVE_WARNING = note("Ctrl-C again leaves.")
 
-Open = Callable[[Callable[[], None]], Connection]
+OpenChat = Callable[[Callable[[], None]], SessionClient]
 
 
 class _Leave(Exception):
-    """The person wants to go."""
+    """The person leaves the chat."""
 
 
 class Prompt:
     """One person at one terminal.
 
-    ``open_first`` opens the chat to begin with, ``open_new`` another; both may raise `Failed`.
+    ``open_first`` opens the first chat, ``open_new`` another one; both may raise `Failed`.
     """
 
-    def __init__(self, open_first: Open, open_new: Open) -> None:
+    def __init__(self, open_first: OpenChat, open_new: OpenChat) -> None:
         self._open_new = open_new
-        self._lock = threading.RLock()  # for what is printed
+        self._lock = threading.RLock()  # for the output and what is known of it
         self._at_prompt = False
-        self._calling = False  # a new chat is being begun
+        self._opening = False  # a new chat
         self._warned = False  # the next Ctrl-C leaves
-        self._woken: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
+        self._wakeups: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
         self._transcript = Transcript()
-        self._line_so_far = line_editor()
-        self._plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        self._connection = open_first(self._changed)
+        self._line_so_far = enable_line_editing()
+        self._dumb = os.environ.get("TERM") == "dumb"
+        self._plain = bool(os.environ.get("NO_COLOR")) or self._dumb
+        self._client = open_first(self._on_change)
 
     def run(self) -> None:
         """Chat until the person leaves."""
         try:
-            with modes_kept(self._stopped, self._resumed):
-                signal.signal(signal.SIGINT, self._interrupt)
-                self._follow()
+            with restored_modes(self._on_suspend, self._on_resume):
+                signal.signal(signal.SIGINT, self._on_ctrl_c)
+                self._print_until_answered()
                 self._print(note(WELCOME) + note(WARNING))
                 while True:
-                    self._heed(self._ask())
-                    self._follow()
+                    self._execute(self._read_line())
+                    self._print_until_answered()
         except (_Leave, KeyboardInterrupt):
             pass
         finally:
-            self._connection.close()
+            self._client.close()
 
-    def _heed(self, line: str) -> None:
-        command, _, rest = line.strip().partition(" ")
+    def _execute(self, line: str) -> None:
+        command, _, argument = line.strip().partition(" ")
         try:
             match command:
                 case "":
@@ -92,78 +93,79 @@ class Prompt:
                 case "/quit":
                     raise _Leave
                 case "/retry":
-                    self._connection.retry()
+                    self._client.retry()
                 case "/new":
-                    self._begin_anew()
+                    self._open_new_chat()
                 case "/export":
-                    path = Path(rest.strip()).expanduser() if rest.strip() else None
-                    written = export(self._connection.look().conversation, path)
+                    path = Path(argument.strip()).expanduser() if argument.strip() else None
+                    written = export(self._client.snapshot().conversation, path)
                     self._print(note(f"Written to {written}."))
                 case _ if command.startswith("/") and not command.startswith("//"):
                     raise Failed(f"{command} is no command; /help lists them.")
                 case _:
-                    self._say(line.strip().removeprefix("/"))
+                    self._send(line.strip().removeprefix("/"))
         except Failed as error:
             self._print(note(str(error)))
 
-    def _say(self, text: str) -> None:
-        with self._lock:  # so that nobody prints it before it is known as typed
-            self._transcript.typed(self._connection.say(text))
+    def _send(self, text: str) -> None:
+        with self._lock:  # `_on_change` must not print the message before it is marked as typed
+            self._transcript.typed(self._client.send_message(text))
 
-    def _begin_anew(self) -> None:
-        self._calling = True
+    def _open_new_chat(self) -> None:
+        self._opening = True
         try:
-            connection = self._open_new(self._changed)
+            client = self._open_new(self._on_change)
         except KeyboardInterrupt:
             raise Failed("No new chat was begun.") from None
         finally:
-            self._calling = False
-        self._connection.close()
+            self._opening = False
+        self._client.close()
         with self._lock:
-            self._connection, self._transcript = connection, Transcript()
+            self._client, self._transcript = client, Transcript()
         self._print(note("A new chat."))
 
-    def _follow(self) -> None:
-        """Print what comes until all is answered."""
-        patience, told = Patience(), {""}
-        with silent_keyboard():
+    def _print_until_answered(self) -> None:
+        """Print what comes until every message is answered."""
+        silence, notices = SilenceTimer(), {""}
+        with echo_off():
             while True:
                 with self._lock:
-                    view = self._connection.look()
-                    news = self._transcript.news(view)
-                    if news:
-                        patience.renew()
-                    elif patience.over and not why_waiting(view):
-                        text = still_waiting(view)
-                        news = self._transcript.aside(text if text not in told else "")
-                        told.add(text)
-                    self._print(news)
-                if not view.at_work:
+                    snapshot = self._client.snapshot()
+                    text = self._transcript.update(snapshot)
+                    if text:
+                        silence.restart()
+                    elif silence.expired and not delay_reason(snapshot):
+                        notice = unexplained_delay(snapshot)
+                        text = self._transcript.note(notice if notice not in notices else "")
+                        notices.add(notice)
+                    self._print(text)
+                if not snapshot.frame_due:
                     return
-                if self._pressed():
-                    if self._warned or not view.known:
+                if self._ctrl_c_pressed():
+                    if self._warned or not snapshot.has_history:
                         raise _Leave
                     self._warned = True
-                    if view.state == "lost":  # nothing can be stopped for now
-                        self._print(_AGAIN)
-                    self._connection.stop()
+                    if snapshot.state == "lost":  # the stop cannot be sent yet
+                        self._print(_LEAVE_WARNING)
+                    self._client.stop()
 
-    def _pressed(self) -> bool:
-        """Wait for news or Ctrl-C; tell whether it was that."""
+    def _ctrl_c_pressed(self) -> bool:
+        """Block until something changes or _POLL_INTERVAL is over; return True for a Ctrl-C."""
         try:
-            return self._woken.get(timeout=_LOOK_EVERY)
+            return self._wakeups.get(timeout=_POLL_INTERVAL)
         except Empty:
             return False
 
-    def _ask(self) -> str:
-        """Return the person's next line."""
+    def _read_line(self) -> str:
+        """Return the next line that the person types."""
         while True:
             try:
                 with self._lock:
-                    self._woken = SimpleQueue()  # a Ctrl-C too late for one reply stops no other
-                    self._print(self._transcript.news(self._connection.look(), whole=True))
+                    self._wakeups = SimpleQueue()  # a Ctrl-C after a reply must not stop the next
+                    snapshot = self._client.snapshot()
+                    self._print(self._transcript.update(snapshot, finished_only=True))
                     self._at_prompt = True
-                line = input(self._asked)
+                line = input(self._prompt)
                 self._at_prompt = False
             except EOFError:
                 click.echo()
@@ -175,46 +177,46 @@ class Prompt:
                 if self._warned and not typed:
                     raise _Leave from None
                 self._warned = True
-                self._print(_AGAIN)
+                self._print(_LEAVE_WARNING)
             else:
                 self._warned = False
                 return line
             finally:
                 self._at_prompt = False
 
-    def _interrupt(self, *_: object) -> None:
-        if self._at_prompt or self._calling:
+    def _on_ctrl_c(self, *_: object) -> None:
+        if self._at_prompt or self._opening:
             raise KeyboardInterrupt
-        self._woken.put(True)
+        self._wakeups.put(True)
 
-    def _stopped(self) -> None:
-        if self._at_prompt and os.environ.get("TERM") != "dumb":
-            self._write_at_once(MARK_NO_PASTES + "\r\n")
+    def _on_suspend(self) -> None:
+        if self._at_prompt and not self._dumb:
+            self._write_unbuffered(BRACKETED_PASTE_OFF + "\r\n")
 
-    def _resumed(self) -> None:
+    def _on_resume(self) -> None:
         if self._at_prompt:
-            mark = MARK_PASTES if os.environ.get("TERM") != "dumb" else ""
-            self._write_at_once(mark + self._asked + self._line_so_far())
+            mode = "" if self._dumb else BRACKETED_PASTE_ON
+            self._write_unbuffered(mode + self._prompt + self._line_so_far())
 
-    def _write_at_once(self, text: str) -> None:
-        """Write in the midst of whatever is being printed; a buffered stream would not have it."""
+    def _write_unbuffered(self, text: str) -> None:
+        """Write from a signal handler, where a buffered stream may be in the middle of a write."""
         os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "replace"))
 
-    def _changed(self) -> None:
-        """Have news printed: above the prompt if the person is there, else by `_follow`."""
-        with self._lock, suppress(OSError):  # a terminal that is gone is seen at the prompt
+    def _on_change(self) -> None:
+        """Print new text above the prompt, or wake `_print_until_answered`."""
+        with self._lock, suppress(OSError):  # `input` notices a terminal that is gone
             if self._at_prompt:
-                news = self._transcript.news(self._connection.look(), whole=True)
-                if news:
-                    line = self._asked + self._line_so_far()
-                    erased = not self._plain and stands_on_one_row(line)
-                    self._print(("\r\033[K" if erased else "\n") + news + line)
-            elif self._woken.empty():
-                self._woken.put(False)
+                text = self._transcript.update(self._client.snapshot(), finished_only=True)
+                if text:
+                    line = self._prompt + self._line_so_far()
+                    erasable = not self._plain and fits_on_one_row(line)
+                    self._print(("\r\033[K" if erasable else "\n") + text + line)
+            elif self._wakeups.empty():
+                self._wakeups.put(False)
 
     @property
-    def _asked(self) -> str:
-        return f"{clean(self._connection.look().conversation.name) or 'You'}: "
+    def _prompt(self) -> str:
+        return f"{clean(self._client.snapshot().conversation.name) or 'You'}: "
 
     def _print(self, text: str) -> None:
         if text:

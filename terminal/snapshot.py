@@ -1,4 +1,4 @@
-"""What a connection has to show."""
+"""The state of a session client at one moment."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from terminal.conversation import Conversation
 
 @dataclass(frozen=True)
 class Postponed:
-    """The server takes no message now."""
+    """The server accepts no message for a while."""
 
     code: str  # "busy" or "rate_limited"
-    seconds: int  # until the first that waits is sent again, as of when that was first known
+    seconds: int  # until the first pending message is sent again, at the time of the refusal
 
 
 @dataclass(frozen=True)
-class View:
-    """What there is to show at one moment."""
+class Snapshot:
+    """What a prompt or a pipe prints from."""
 
     conversation: Conversation = field(default_factory=Conversation)
     state: Literal["connecting", "open", "lost", "ended"] = "connecting"
-    why: str = ""  # a sentence, where the connection has ended; where it is lost, as far as known
-    waiting: tuple[str, ...] = ()  # the ids of what is still to be confirmed
+    reason: str = ""  # a sentence: why the state is "ended"; why it is "lost", if that is known
+    pending: tuple[str, ...] = ()  # ids of the requests that the server has not confirmed
     postponed: Postponed | None = None
-    refused: Mapping[str, str] = field(default_factory=dict)  # what to say, by id
-    away_since: float | None = None  # seconds of the monotonic clock, None while it is open
-    known: bool = False  # whether there has been a history yet
+    refused: Mapping[str, str] = field(default_factory=dict)  # sentence by id of the request
+    disconnected_since: float | None = None  # `time.monotonic()`; None while the state is "open"
+    has_history: bool = False  # whether the server has ever sent a history
 
     @property
-    def at_work(self) -> bool:
-        """Whether something is on its way to the person or from there."""
+    def frame_due(self) -> bool:
+        """Whether the client expects a frame from the server."""
         if self.state == "ended":
             return False
-        return not self.known or bool(self.waiting) or self.conversation.unanswered() is not None
+        unanswered = self.conversation.unanswered() is not None
+        return not self.has_history or bool(self.pending) or unanswered

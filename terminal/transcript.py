@@ -1,158 +1,161 @@
-"""A conversation as lines of a terminal: what is printed stays, so only news are added."""
+"""A conversation as lines of a terminal. Printed text stays, so only new text is printed."""
 
 from __future__ import annotations
 
 import click
 
-from terminal.conversation import NO_WORKER, Reply, Turn
-from terminal.snapshot import View
+from terminal.conversation import NO_WORKER, Exchange, Reply
+from terminal.snapshot import Snapshot
 
 NOBODY = "Nobody can answer right now. Your message is kept and will be answered."
-_WAITS = {
+_WAIT_REASONS = {
     NO_WORKER: NOBODY,
     "busy": "The model is busy; the reply will come.",
     "model_unavailable": "The model is still loading or away; the reply will come.",
 }
-_ANY_WAIT = "The model keeps us waiting; the reply will come."
+_ANY_WAIT_REASON = "The model keeps us waiting; the reply will come."
 
 _POSTPONED = {
     "busy": "The chat is busy.",
     "rate_limited": "You send faster than the chat allows.",
 }
-_KEPT = "Your message is kept, and sent again in {} s; Ctrl-C withdraws it."
+_WILL_BE_SENT = "Your message is kept, and sent again in {} s; Ctrl-C withdraws it."
 LOST = "The connection is lost; trying again."
 
-# A terminal obeys control characters, and these texts come from people and models.
+# A terminal obeys control characters, and the texts come from other people and from models.
 _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), "\ufffd")
 _CONTROLS |= {ord("\n"): "\n", ord("\t"): "\t", ord("\r"): ""}
 
 
 def clean(text: str) -> str:
-    """Return a text without what a terminal would obey."""
+    """Return a text without the control characters that a terminal obeys."""
     return text.translate(_CONTROLS)
 
 
 def note(text: str) -> str:
-    """Return a line that is neither person's nor bot's."""
+    """Return a line in the client's own words, as opposed to the person's and the bot's."""
     return click.style(f"· {clean(text)}", dim=True) + "\n"
 
 
 class Transcript:
-    """What has been printed of a conversation."""
+    """What has been printed of a conversation, and what is to be printed next."""
 
     def __init__(self) -> None:
-        self._said: set[str] = set()  # messages that stand there, the person's own typed ones too
-        self._shown: dict[str, Reply] = {}  # by message, as far as the reply stands there
-        self._attempts: dict[str, int] = {}  # by message, the attempt that this reply came from
-        self._in_line = False  # a reply's last line is still open
+        self._messages: set[str] = set()  # ids of the messages that are printed or were typed
+        self._replies: dict[str, Reply] = {}  # replies as printed, by message id
+        self._retries: dict[str, int] = {}  # retries before the printed reply, by message id
+        self._line_open = False  # the last line of a reply may be continued
         self._state = ""
-        self._why = ""  # the connection is lost
-        self._hint = ""
-        self._told: set[tuple[str, str]] = set()
+        self._lost_reason = ""  # the last one that was printed
+        self._delay = ""  # the last `delay_reason`
+        self._refusals: set[tuple[str, str]] = set()  # ids and sentences that are printed
 
     def typed(self, message_id: str) -> None:
-        """Note that the person has typed a message, so that it stands there."""
-        self._said.add(message_id)
+        """Note that the person has typed a message here, so that it is not printed again."""
+        self._messages.add(message_id)
 
-    def news(self, view: View, *, whole: bool = False) -> str:
-        """Return what is to be printed now; with ``whole``, no reply that still grows."""
-        return self._state_note(view) + self._turns(view, whole) + self._hints(view)
+    def update(self, snapshot: Snapshot, *, finished_only: bool = False) -> str:
+        """Return the text to print now. ``finished_only`` leaves out a reply that still grows."""
+        state = self._state_note(snapshot)
+        return state + self._exchanges(snapshot, finished_only) + self._notes(snapshot)
 
-    def _turns(self, view: View, whole: bool) -> str:
+    def _exchanges(self, snapshot: Snapshot, finished_only: bool) -> str:
         text = ""
-        for turn in view.conversation.turns:
-            if whole and not turn.answered:
+        name = snapshot.conversation.name
+        for exchange in snapshot.conversation.exchanges:
+            if finished_only and not exchange.answered:
                 break
-            if turn.id not in self._said and turn.msg:
-                self._said.add(turn.id)
-                text += self._line_end() + _label(view.conversation.name) + clean(turn.msg) + "\n"
-            text += self._reply(turn)
-            if not turn.answered:
-                break  # what comes later is said later
+            if exchange.id not in self._messages and exchange.msg:
+                self._messages.add(exchange.id)
+                text += self._end_line() + _label(name) + clean(exchange.msg) + "\n"
+            text += self._reply(exchange)
+            if not exchange.answered:
+                break  # later messages are printed below this reply
         return text
 
-    def _reply(self, turn: Turn) -> str:
-        reply, shown = turn.reply, self._shown.get(turn.id)
+    def _reply(self, exchange: Exchange) -> str:
+        reply, printed = exchange.reply, self._replies.get(exchange.id)
         if reply is None:
-            self._shown.pop(turn.id, None)  # it is to be answered again
-            return self._line_end()
-        if shown and self._attempts.get(turn.id, 0) < turn.attempt:
-            shown = None
-        if shown and shown.finished and _same(shown, reply):
+            self._replies.pop(exchange.id, None)  # the message is to be answered again
+            return self._end_line()
+        if printed and self._retries.get(exchange.id, 0) < exchange.retries:
+            printed = None
+        if printed and printed.finished and _same(printed, reply):
             return ""
         text = ""
-        if shown and (shown.id != reply.id or not reply.msg.startswith(shown.msg)):
-            text += self._line_end() + note("The reply begins anew.")
-            shown = None
-        said = len(shown.msg) if shown else 0
-        if reply.msg[said:]:
-            if not self._in_line:
-                text += _label("Bot" if not said else "Bot, going on")
-            text += clean(reply.msg[said:])
-            self._in_line = True
+        if printed and (printed.id != reply.id or not reply.msg.startswith(printed.msg)):
+            text += self._end_line() + note("The reply begins anew.")
+            printed = None
+        length = len(printed.msg) if printed else 0
+        if reply.msg[length:]:
+            if not self._line_open:
+                text += _label("Bot" if not length else "Bot, going on")
+            text += clean(reply.msg[length:])
+            self._line_open = True
         if reply.finished:
-            text += self._line_end()
+            text += self._end_line()
             if reply.status == "stopped":
                 text += note("Stopped.")
             elif reply.status == "failed":
                 text += note(f"No whole reply: {reply.error} (/retry)")
-        self._shown[turn.id] = reply
-        self._attempts[turn.id] = turn.attempt
+        self._replies[exchange.id] = reply
+        self._retries[exchange.id] = exchange.retries
         return text
 
-    def _state_note(self, view: View) -> str:
-        before, self._state = self._state, view.state
-        if view.state == "lost" and view.why and view.why != self._why:
-            self._why = view.why
-            return self._line_end() + note(f"{view.why} Trying again.")
-        if view.state == before:
+    def _state_note(self, snapshot: Snapshot) -> str:
+        before, self._state = self._state, snapshot.state
+        reason = snapshot.reason
+        if snapshot.state == "lost" and reason and reason != self._lost_reason:
+            self._lost_reason = reason
+            return self.note(f"{reason} Trying again.")
+        if snapshot.state == before:
             return ""
-        self._why = view.why
-        if view.state == "ended":
-            unsent = " Your message was not sent." if view.waiting else ""
-            return self._line_end() + note(f"{view.why}{unsent} /new begins another.")
-        if view.state == "lost":
-            return self._line_end() + note(LOST)
+        self._lost_reason = reason
+        if snapshot.state == "ended":
+            unsent = " Your message was not sent." if snapshot.pending else ""
+            return self.note(f"{reason}{unsent} /new begins another.")
+        if snapshot.state == "lost":
+            return self.note(LOST)
         if before == "lost":
-            return self._line_end() + note("Connected again.")
+            return self.note("Connected again.")
         return ""
 
-    def _hints(self, view: View) -> str:
-        refused = view.refused.items()
-        text = "".join(note(said) for key, said in refused if (key, said) not in self._told)
-        self._told = set(refused)
-        before, self._hint = self._hint, why_waiting(view)
-        if self._hint and self._hint != before:
-            text += note(self._hint)
-        return self._line_end() + text if text else ""
+    def _notes(self, snapshot: Snapshot) -> str:
+        refusals = snapshot.refused.items()
+        text = "".join(note(msg) for key, msg in refusals if (key, msg) not in self._refusals)
+        self._refusals = set(refusals)
+        before, self._delay = self._delay, delay_reason(snapshot)
+        if self._delay and self._delay != before:
+            text += note(self._delay)
+        return self._end_line() + text if text else ""
 
-    def aside(self, text: str) -> str:
-        """Return a note on a line of its own, '' for none."""
-        return self._line_end() + note(text) if text else ""
+    def note(self, text: str) -> str:
+        """Return a note that begins on a new line, '' for an empty text."""
+        return self._end_line() + note(text) if text else ""
 
-    def _line_end(self) -> str:
-        ended, self._in_line = self._in_line, False
-        return "\n" if ended else ""
+    def _end_line(self) -> str:
+        was_open, self._line_open = self._line_open, False
+        return "\n" if was_open else ""
 
 
-def why_waiting(view: View) -> str:
-    """Return why the person has to wait, '' if nothing is to be said."""
-    if view.state == "lost" and view.waiting:
+def delay_reason(snapshot: Snapshot) -> str:
+    """Return why the reply or the message is delayed, as far as that is known; else ''."""
+    if snapshot.state == "lost" and snapshot.pending:
         return "Your message is kept, and sent once the connection is back."
-    turn = view.conversation.unanswered()
-    if turn and turn.wait:
-        return _WAITS.get(turn.wait, _ANY_WAIT)
-    if turn and turn.position and not turn.reply:
-        return f"Messages that are answered before this one: {turn.position}."
-    if view.postponed and view.waiting and not turn:
-        why = _POSTPONED.get(view.postponed.code, _POSTPONED["busy"])
-        return f"{why} {_KEPT.format(view.postponed.seconds)}"
+    exchange = snapshot.conversation.unanswered()
+    if exchange and exchange.wait_reason:
+        return _WAIT_REASONS.get(exchange.wait_reason, _ANY_WAIT_REASON)
+    if exchange and exchange.position and not exchange.reply:
+        return f"Messages that are answered before this one: {exchange.position}."
+    if snapshot.postponed and snapshot.pending and not exchange:
+        why = _POSTPONED.get(snapshot.postponed.code, _POSTPONED["busy"])
+        return f"{why} {_WILL_BE_SENT.format(snapshot.postponed.seconds)}"
     return ""
 
 
-def _same(shown: Reply, reply: Reply) -> bool:
-    """Tell whether a reply stands there; one that failed may have got its id only later."""
-    return shown.id == reply.id or shown.status == reply.status == "failed"
+def _same(printed: Reply, reply: Reply) -> bool:
+    """Whether a reply is printed already. A failed reply may get its id later."""
+    return printed.id == reply.id or printed.status == reply.status == "failed"
 
 
 def _label(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The wire of ``chat.events.v1``: frames in and out until it is cut."""
+"""One WebSocket that speaks ``chat.events.v1``."""
 
 from __future__ import annotations
 
@@ -12,132 +12,133 @@ from typing import Any
 import websocket
 
 from terminal.errors import Failed
-from terminal.liveness import LOOK_EVERY, Liveness, Verdict
-from terminal.session import is_alive
+from terminal.http_client import is_alive
+from terminal.liveness import CHECK_INTERVAL, Liveness, Verdict
 
-EVENTS = "chat.events.v1"
-LARGEST_FRAME = 64 * 1024  # bytes, the contract's bound
+SUBPROTOCOL = "chat.events.v1"
+MAX_FRAME_SIZE = 64 * 1024  # bytes; the contract's limit
 
-CONNECT_WITHIN = 10.0  # seconds
-# Seconds without one byte more, in the middle of a frame that is sent or read. A timeout while
-# reading is no end: the library goes on with the frame, and `Liveness` judges the silence.
-STALLED = 10.0
+CONNECT_TIMEOUT = 10.0  # seconds
+# Seconds without one more byte in the middle of a frame. When sending, the connection is then
+# dead. When receiving, the library resumes the frame, and `Liveness` decides.
+STALL_TIMEOUT = 10.0
 
-_EXPIRED, _TOO_BUSY = 1008, 1013
-_GOOD_BYE = (1000).to_bytes(2, "big")
-_GONE = "This chat has expired or was erased."
-
-
-class LostError(Exception):
-    """The connection is gone, or did not come about; the message is a sentence, or nothing."""
+_CLOSE_SESSION_ENDED, _CLOSE_BUSY = 1008, 1013
+_CLOSE_NORMAL = (1000).to_bytes(2, "big")
+_SESSION_ENDED = "This chat has expired or was erased."
 
 
-class SilentError(LostError):
-    """Nothing has come for so long that the connection is taken for dead."""
+class ConnectionLostError(Exception):
+    """There is no connection any more, or none was made; the message is a sentence or empty."""
 
 
-class Link:
-    """One WebSocket. One thread receives; any may send.
+class ConnectionSilentError(ConnectionLostError):
+    """Nothing came for so long that the connection counts as dead."""
+
+
+class WebSocketClient:
+    """One connection. One thread receives; any thread may send.
 
     Raises:
-        LostError: It did not come about.
-        Failed: The session has ended, or the server speaks otherwise.
+        ConnectionLostError: The connection was not made.
+        Failed: The session has ended, or the server does not speak the protocol.
     """
 
     def __init__(self, url: str, token: str) -> None:
         try:
-            self._socket = websocket.create_connection(
+            self._websocket = websocket.create_connection(
                 "ws" + url.removeprefix("http") + "/chat",
-                timeout=CONNECT_WITHIN,
-                subprotocols=[EVENTS, f"bearer.{token}"],
-                suppress_origin=True,  # this is no browser
-                redirect_limit=0,  # the token is for this server alone
+                timeout=CONNECT_TIMEOUT,
+                subprotocols=[SUBPROTOCOL, f"bearer.{token}"],
+                suppress_origin=True,  # only browsers send an Origin
+                redirect_limit=0,  # only this server may see the token
             )
         except websocket.WebSocketBadStatusException as error:
-            raise LostError(_why_refused(url, token, error.status_code)) from error
+            raise ConnectionLostError(_why_refused(url, token, error.status_code)) from error
         except (OSError, ValueError, websocket.WebSocketException) as error:
-            raise LostError from error
-        if self._socket.subprotocol != EVENTS:
-            self._socket.shutdown()
-            raise Failed(f"The server does not speak {EVENTS}.")
-        self._socket.settimeout(STALLED)
+            raise ConnectionLostError from error
+        if self._websocket.subprotocol != SUBPROTOCOL:
+            self._websocket.shutdown()
+            raise Failed(f"The server does not speak {SUBPROTOCOL}.")
+        self._websocket.settimeout(STALL_TIMEOUT)
         self._liveness = Liveness()
 
     def receive(self, is_due: Callable[[], bool]) -> Any:
-        """Return what the next frame holds. ``is_due`` tells whether an answer is waited for.
+        """Return the next frame's JSON value. ``is_due``: whether the client expects a frame.
 
         Raises:
-            LostError: The connection was cut, went silent, or this is no frame of the contract.
+            ConnectionLostError: The connection was closed or is silent, or the frame is not JSON.
             Failed: The session has ended.
         """
         try:
             while True:
                 self._check(is_due())
-                opcode, data = self._read()
+                opcode, data = self._read_frame()
                 if opcode == websocket.ABNF.OPCODE_CLOSE:
                     break
                 if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
                     return json.loads(data)
         except (OSError, ValueError, websocket.WebSocketException) as error:
-            raise LostError from error
+            raise ConnectionLostError from error
         code = int.from_bytes(data[:2], "big")
-        if code == _EXPIRED:
-            raise Failed(_GONE)
-        raise LostError("The chat is too busy for this connection." if code == _TOO_BUSY else "")
+        if code == _CLOSE_SESSION_ENDED:
+            raise Failed(_SESSION_ENDED)
+        busy = "The chat is too busy for this connection."
+        raise ConnectionLostError(busy if code == _CLOSE_BUSY else "")
 
     def _check(self, due: bool) -> None:
         verdict = self._liveness.check(due=due)
         if verdict is Verdict.PING:
             self.send({"type": "ping"})
         elif verdict is Verdict.DEAD:
-            self._socket.abort()
-            raise SilentError
+            self._websocket.abort()
+            raise ConnectionSilentError
 
-    def _read(self) -> tuple[int | None, bytes]:
-        """Return the next frame's opcode and data; None if it is not whole soon."""
-        wire = self._socket.sock
-        if wire is None:
-            raise LostError
-        # TLS may hold decrypted bytes that `select` does not see.
-        held = isinstance(wire, ssl.SSLSocket) and wire.pending()
-        if not held and not select.select([wire], [], [], LOOK_EVERY)[0]:
+    def _read_frame(self) -> tuple[int | None, bytes]:
+        """Return the next frame's opcode and data; None as opcode if no frame is complete yet."""
+        sock = self._websocket.sock
+        if sock is None:
+            raise ConnectionLostError
+        # `select` does not see bytes that TLS has decrypted already.
+        decrypted = isinstance(sock, ssl.SSLSocket) and sock.pending()
+        if not decrypted and not select.select([sock], [], [], CHECK_INTERVAL)[0]:
             return None, b""
-        self._liveness.heard()
+        self._liveness.received()
         try:
-            opcode, data = self._socket.recv_data(control_frame=True)
+            opcode, data = self._websocket.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:
-            return None, b""  # it stands still in the middle of a frame
+            return None, b""  # no byte for STALL_TIMEOUT in the middle of a frame
         return opcode, data
 
     def send(self, frame: dict[str, Any]) -> None:
-        """Send a frame, or have `receive` find out that this link is dead."""
+        """Send a frame. If that fails, `receive` raises ConnectionLostError."""
         try:
-            self._socket.send(encode(frame))
+            self._websocket.send(encode(frame))
         except (OSError, websocket.WebSocketException):
-            self._socket.abort()
+            self._websocket.abort()
 
-    def hang_up(self) -> None:
-        """Say good-bye as far as that is possible, and wake who receives."""
+    def disconnect(self) -> None:
+        """Send a close frame if possible, and make `receive` raise ConnectionLostError."""
         with suppress(OSError, websocket.WebSocketException):
-            # `close` of the library would wait for an answer.
-            self._socket.send(_GOOD_BYE, websocket.ABNF.OPCODE_CLOSE)
-        self._socket.abort()
+            # The library's `close` would wait for an answer.
+            self._websocket.send(_CLOSE_NORMAL, websocket.ABNF.OPCODE_CLOSE)
+        self._websocket.abort()
 
     def close(self) -> None:
-        """Hang up, and give the socket back; only for the thread that receives."""
-        self.hang_up()
-        self._socket.shutdown()
+        """Disconnect, and free the socket. Only the thread that receives may call this."""
+        self.disconnect()
+        self._websocket.shutdown()
 
 
 def _why_refused(url: str, token: str, status: int) -> str:
-    """Return why a handshake got an HTTP status other than 101.
+    """Return a sentence for the HTTP status with which the server refused a handshake.
 
     Raises:
         Failed: The session has ended.
     """
     if status == 403:
-        if not _lives(url, token):
-            raise Failed(_GONE)
+        if not _may_be_alive(url, token):
+            raise Failed(_SESSION_ENDED)
         return "The chat refuses this connection (HTTP 403)."
     if status == 429:
         return "The chat has too many connections from here (HTTP 429)."
@@ -146,8 +147,8 @@ def _why_refused(url: str, token: str, status: int) -> str:
     return f"The chat cannot be reached by WebSocket (HTTP {status}); a proxy may be in the way."
 
 
-def _lives(url: str, token: str) -> bool:
-    """Tell whether a session lives, or whether that cannot be known for now."""
+def _may_be_alive(url: str, token: str) -> bool:
+    """Whether a session exists; True as well if the server does not answer the question."""
     try:
         return is_alive(url, token)
     except Failed:
@@ -155,5 +156,5 @@ def _lives(url: str, token: str) -> bool:
 
 
 def encode(frame: dict[str, Any]) -> str:
-    """Return a frame as it goes over the wire."""
+    """Return a frame as JSON text."""
     return json.dumps(frame, ensure_ascii=False)

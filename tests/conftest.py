@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from chat.redis_client import connect
 from local.redis import EmbeddedRedis
+from tests.pty_terminal import Person, person
 from tests.system import System
 
 
@@ -32,3 +34,16 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Two web and two worker processes, for all tests that kill nothing."""
     with System(tmp_path_factory.mktemp("system")) as system:
         yield system
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    return tmp_path / "token"
+
+
+@pytest.fixture
+def ada(system: System, token_file: Path) -> Iterator[Person]:
+    """Ada at the prompt of `python -m terminal`, whose token is kept in ``token_file``."""
+    with person(system.web.url, "--token-file", str(token_file)) as ada:
+        ada.is_asked()
+        yield ada

@@ -1,4 +1,4 @@
-"""A person at a pseudo-terminal, and a program at a pipe, in front of the chat's command."""
+"""Drives `python -m terminal`: a person at a pseudo-terminal, or a program at a pipe."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pexpect
 import psutil
 
-from tests.clients import PATIENCE
+from tests.clients import PATIENCE, history
 from tests.processes import ROOT, wait_until
 
 CHAT = (sys.executable, "-m", "terminal")
@@ -25,12 +26,12 @@ _STYLES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Person:
-    """Somebody who types and reads."""
+    """A person who types and reads at a terminal that runs a command."""
 
     def __init__(
         self, *command: str, rows: int = 24, columns: int = 80, env: dict[str, str] | None = None
     ) -> None:
-        self._all = StringIO()
+        self._output = StringIO()
         self._child = pexpect.spawn(
             command[0],
             list(command[1:]),
@@ -41,7 +42,7 @@ class Person:
             timeout=PATIENCE,
             dimensions=(rows, columns),
         )
-        self._child.logfile_read = self._all
+        self._child.logfile_read = self._output
 
     @property
     def pid(self) -> int:
@@ -49,42 +50,43 @@ class Person:
 
     @property
     def screen(self) -> str:
-        """All that the terminal was given so far, less bold and dim."""
-        return _STYLES.sub("", self._all.getvalue())
+        """All output so far, without styles."""
+        return _STYLES.sub("", self._output.getvalue())
 
     @property
     def raw(self) -> str:
-        """All that the terminal was given so far."""
-        return self._all.getvalue()
+        """All output so far."""
+        return self._output.getvalue()
 
     @property
     def echoes(self) -> bool:
-        """Whether the terminal is in order: it shows what is typed, line by line."""
+        """Whether the terminal has its usual modes: echo, and input by line."""
         modes = termios.tcgetattr(self._child.fileno())[3]
         return bool(modes & termios.ECHO and modes & termios.ICANON)
 
     def sees(self, text: str) -> None:
-        """Wait for a text behind all that was seen before."""
+        """Wait for a text in the output after the last text that was seen."""
         self._child.expect_exact(text)
 
     def is_asked(self) -> None:
-        """Wait for the prompt, and until nothing but a key or a signal moves the command.
+        """Wait for the prompt, and until the command blocks for input.
 
-        A signal between the two is noticed only with the next key or signal.
+        A signal that comes between the two is handled only at the next key or signal.
         """
         self._child.expect_exact(PROMPT)
-        wait_until(self._rests)
+        wait_until(self._is_blocked)
 
-    def _rests(self) -> bool:
+    def _is_blocked(self) -> bool:
         command = psutil.Process(self.pid)
         processes = (command, *command.children(recursive=True))
         return all(process.status() == psutil.STATUS_SLEEPING for process in processes)
 
     def types(self, line: str) -> None:
+        """Type a line and Enter."""
         self._child.sendline(line)
 
     def strikes(self, keys: str | bytes) -> None:
-        """Strike keys without Enter."""
+        """Type keys without Enter."""
         os.write(self._child.fileno(), keys.encode() if isinstance(keys, str) else keys)
 
     def presses(self, letter: str) -> None:
@@ -95,7 +97,7 @@ class Person:
         os.kill(self.pid, number)
 
     def sees_end(self) -> int:
-        """Wait for the command's end; return its exit code, negative for a signal."""
+        """Wait for the end of the command; return its exit code, negative for a signal."""
         self._child.expect_exact(pexpect.EOF)
         self._child.wait()
         if self._child.signalstatus:
@@ -106,12 +108,12 @@ class Person:
         try:
             self._child.close(force=True)
         except pexpect.ExceptionPexpect:
-            self._child.ptyproc.wait()  # it was killed, and is slow to go
+            self._child.ptyproc.wait()  # it was killed, and takes longer to end
 
 
 @contextmanager
 def person(url: str, *options: str, name: str = "Ada", **terminal: Any) -> Iterator[Person]:
-    """Give a person in front of a chat."""
+    """Run the chat at ``url`` in a pseudo-terminal; yield the person at it."""
     someone = Person(*CHAT, "--url", url, "--name", name, *options, **terminal)
     try:
         yield someone
@@ -122,7 +124,7 @@ def person(url: str, *options: str, name: str = "Ada", **terminal: Any) -> Itera
 def pipe(
     url: str, text: str | bytes, *options: str, **env: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Say something through a pipe, and wait for the command's end."""
+    """Send a message through a pipe, and wait for the end of the command."""
     return subprocess.run(
         [*CHAT, "--url", url, *options],
         cwd=ROOT,
@@ -135,7 +137,7 @@ def pipe(
 
 @contextmanager
 def piping(url: str, text: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Give a command that has been given its message through a pipe."""
+    """Send a message through a pipe; yield the command while it runs."""
     with subprocess.Popen(
         [*CHAT, "--url", url, *options],
         cwd=ROOT,
@@ -151,3 +153,8 @@ def piping(url: str, text: str, *options: str) -> Iterator[subprocess.Popen[str]
             yield process
         finally:
             process.kill()
+
+
+def saved_messages(url: str, token_file: Path) -> list[str]:
+    """Return the texts of the session whose token is in a file, as the server has them."""
+    return [message["msg"] for message in history(url, token_file.read_text().strip())]

@@ -1,4 +1,4 @@
-"""A TCP proxy that can go silent, as a network does that is gone without a reset."""
+"""A TCP proxy that can go silent, like a network that is lost without a reset."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Self
 
 
 class SilentProxy:
-    """Forwards the connections to a port of loopback, each way in a thread of its own."""
+    """Forwards connections to a port of this machine; a context manager that closes them."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, upstream_port: int) -> None:
+        self._upstream_port = upstream_port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
-        self._silent: set[socket.socket] = set()
-        self.opened = 0  # connections so far
+        self._silenced: set[socket.socket] = set()
+        self.accepted = 0  # connections so far
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
@@ -29,30 +29,27 @@ class SilentProxy:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
-    def go_silent(self) -> None:
-        """Forward nothing more on the connections that are open, and leave them open.
+    def silence(self) -> None:
+        """Forward nothing more on the open connections, and leave them open.
 
-        Those that are opened later are forwarded.
+        Connections that are opened later are forwarded.
         """
-        self._silent.update(self._sockets)
+        self._silenced.update(self._sockets)
 
     def _accept(self) -> None:
-        while True:
-            try:
+        with suppress(OSError):
+            while True:
                 client = self._listener.accept()[0]
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self._port))
-            self._sockets += [client, server]
-            self.opened += 1
-            for pair in ((client, server), (server, client)):
-                threading.Thread(target=self._forward, args=pair, daemon=True).start()
+                server = socket.create_connection(("127.0.0.1", self._upstream_port))
+                self._sockets += [client, server]
+                self.accepted += 1
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=self._forward, args=pair, daemon=True).start()
 
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                if sink not in self._silent:
+                if sink not in self._silenced:
                     sink.sendall(data)
-        if sink not in self._silent:
-            with suppress(OSError):
+            if sink not in self._silenced:
                 sink.shutdown(socket.SHUT_WR)

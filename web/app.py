@@ -45,5 +45,5 @@ def create_app(settings: Settings | None = None) -> Flask:
             store, actions, relay, resync, worker_watch, allowed_origins=settings.allowed_origins
         )
     )
-    app.extensions["connections"] = subscribers  # for web/server/drain.py
+    app.extensions["subscribers"] = subscribers  # for web/server/drain.py
     return app

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import asks
-from tests.silent import SilentProxy
+from tests.silent_proxy import SilentProxy
 
 # The page pings after 10 s of silence, and leaves 5 s later.
 WHOLE_WITHIN = 20_000  # ms

@@ -1,4 +1,4 @@
-"""The chat in the terminal comes through what becomes of web, worker and Redis."""
+"""The chat in the terminal outlives failures of web, worker, Redis and network."""
 
 from __future__ import annotations
 
@@ -8,56 +8,40 @@ import time
 
 import pytest
 
-from terminal.liveness import PING_AFTER_DUE, PING_AFTER_IDLE, PONG_WITHIN, UNSEEN
+from terminal.liveness import MAX_CHECK_GAP, PING_AFTER_DUE, PING_AFTER_IDLE, PONG_TIMEOUT
 from tests import asks
-from tests.clients import begin, history
-from tests.pty_terminal import person, piping
+from tests.clients import begin
+from tests.pty_terminal import person, piping, saved_messages
 from tests.silent_proxy import SilentProxy
 
 LOST = "The connection is lost; trying again."
-BACK = "Connected again."
-BEGUN = "echo: please w0"  # what a reply that is held before token 3 has said
-
-
-@pytest.fixture
-def token_file(tmp_path):
-    return tmp_path / "token"
-
-
-@pytest.fixture
-def ada(system, token_file):
-    with person(system.web.url, "--token-file", str(token_file)) as ada:
-        ada.is_asked()
-        yield ada
+RECONNECTED = "Connected again."
+PARTIAL = "echo: please w0"  # of a reply that stops before token 3
 
 
 def reply_on(screen):
-    """Return the one reply on a screen, put together over the notes between its parts."""
+    """Return the only reply on a screen without the notes between its parts."""
     return "".join(re.findall("(?:Bot: |Bot, going on: )(.*?)\r\n", screen))
 
 
-def said_there(system, token_file):
-    return [message["msg"] for message in history(system.web.url, token_file.read_text().strip())]
-
-
-def test_a_web_process_is_killed_in_mid_reply_and_no_word_is_missed_or_said_twice(system, ada):
+def test_a_web_process_is_killed_during_a_reply_and_every_word_is_printed_once(system, ada):
     with asks.held(system, at=3) as hold:
         ada.types(hold.ask)
-        ada.sees(BEGUN)
+        ada.sees(PARTIAL)
         system.web.kill()
         ada.sees(LOST)
         hold.release()
         system.web.start()
-        ada.sees(BACK)
+        ada.sees(RECONNECTED)
         ada.sees("w11")
         ada.is_asked()
     assert reply_on(ada.screen) == hold.text
 
 
-def test_a_worker_is_killed_in_mid_reply_and_another_goes_on(system, ada):
+def test_a_worker_is_killed_during_a_reply_and_another_continues_it(system, ada):
     with asks.held(system, at=3) as hold:
         ada.types(hold.ask)
-        ada.sees(BEGUN)
+        ada.sees(PARTIAL)
         hold.wait()
         next(worker for worker in system.workers if hold.asked_by(worker)).kill()
         hold.release()
@@ -66,7 +50,7 @@ def test_a_worker_is_killed_in_mid_reply_and_another_goes_on(system, ada):
     assert f"Bot: {hold.text}\r\n" in ada.screen
 
 
-def test_what_is_typed_while_the_connection_is_lost_is_kept_and_sent_in_turn(
+def test_messages_that_are_typed_while_the_connection_is_lost_are_sent_later_in_order(
     system, ada, token_file
 ):
     system.web.kill()
@@ -78,7 +62,7 @@ def test_what_is_typed_while_the_connection_is_lost_is_kept_and_sent_in_turn(
     ada.sees("echo: first")
     ada.sees("echo: second")
     ada.is_asked()
-    assert said_there(system, token_file) == [
+    assert saved_messages(system.web.url, token_file) == [
         "Human: first",
         "Bot: echo: first",
         "Human: second",
@@ -86,7 +70,7 @@ def test_what_is_typed_while_the_connection_is_lost_is_kept_and_sent_in_turn(
     ]
 
 
-def test_ctrl_c_takes_back_what_is_not_sent_yet(system, ada, token_file):
+def test_ctrl_c_withdraws_a_message_that_is_not_sent_yet(system, ada, token_file):
     system.web.kill()
     ada.sees(LOST)
     ada.types("no, rather not")
@@ -95,30 +79,30 @@ def test_ctrl_c_takes_back_what_is_not_sent_yet(system, ada, token_file):
     ada.sees("Your message was not sent.")
     ada.is_asked()
     system.web.start()
-    ada.sees(BACK)
+    ada.sees(RECONNECTED)
     ada.types("hello")
     ada.sees("echo: hello")
-    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+    assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
 
 
 def test_a_stop_that_cannot_be_sent_yet_is_sent_later(system, ada, token_file):
     with asks.held(system, at=3) as hold:
         ada.types(hold.ask)
-        ada.sees(BEGUN)
+        ada.sees(PARTIAL)
         system.web.kill()
         ada.sees(LOST)
         ada.presses("c")
         system.web.start()
-        ada.sees(BACK)
+        ada.sees(RECONNECTED)
         ada.sees("Stopped.")
         ada.is_asked()
-    assert said_there(system, token_file)[1] == f"Bot: {BEGUN}"
+    assert saved_messages(system.web.url, token_file)[1] == f"Bot: {PARTIAL}"
 
 
-def test_a_second_ctrl_c_leaves_though_nothing_can_be_stopped(system, ada):
+def test_a_second_ctrl_c_leaves_although_the_stop_cannot_be_sent(system, ada):
     with asks.held(system, at=3) as hold:
         ada.types(hold.ask)
-        ada.sees(BEGUN)
+        ada.sees(PARTIAL)
         system.web.kill()
         ada.sees(LOST)
         ada.presses("c")
@@ -128,36 +112,36 @@ def test_a_second_ctrl_c_leaves_though_nothing_can_be_stopped(system, ada):
         assert ada.echoes
 
 
-def test_a_new_chat_where_nothing_answers_is_told_and_the_old_one_stays(system, ada, token_file):
+def test_a_new_chat_where_nothing_answers_fails_and_the_old_one_stays(system, ada, token_file):
     system.web.kill()
     ada.sees(LOST)
     ada.types("/new")
     ada.sees("Nothing answers at")
     ada.is_asked()
     system.web.start()
-    ada.sees(BACK)
+    ada.sees(RECONNECTED)
     ada.types("hello")
     ada.sees("echo: hello")
-    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+    assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
 
 
-def test_a_message_that_redis_cannot_take_is_sent_again_until_it_can(system, ada, token_file):
+def test_a_message_is_sent_again_until_redis_is_back(system, ada, token_file):
     system.redis.kill()
     ada.types("hello")
     ada.sees("hello")
     system.redis.start()
     ada.sees("echo: hello")
     ada.is_asked()
-    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+    assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
 
 
-def test_a_pipe_prints_a_reply_whole_and_once_though_the_web_process_is_killed(system):
+def test_a_pipe_prints_a_reply_completely_and_once_although_the_web_process_is_killed(system):
     with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
-        begun = chat.stdout.read(len(BEGUN))
+        start = chat.stdout.read(len(PARTIAL))
         system.web.kill()
         hold.release()
         system.web.start()
-        assert begun + chat.stdout.read() == hold.text + "\n"
+        assert start + chat.stdout.read() == hold.text + "\n"
         assert chat.wait() == 0
         assert chat.stderr.read() in ("", f"{LOST}\n")  # on a slow machine it takes a while
 
@@ -166,36 +150,36 @@ BUSY = "The chat is busy. Your message is kept, and sent again in 3 s; Ctrl-C wi
 
 
 @pytest.fixture
-def full(system):
-    """A Redis that takes nothing, until it is called."""
+def make_room(system):
+    """A Redis that is out of memory, until the returned function is called."""
     system.client.config_set("maxmemory", "1mb")
     yield lambda: system.client.config_set("maxmemory", "0")
     system.client.config_set("maxmemory", "0")
 
 
-def test_a_busy_chat_is_told_once_and_the_message_is_taken_in_the_end(ada, full):
+def test_a_busy_chat_is_reported_once_and_accepts_the_message_in_the_end(ada, make_room):
     ada.types("hello")
     ada.sees(BUSY)
-    time.sleep(5)  # two more tries
+    time.sleep(5)  # two more attempts
     assert ada.screen.count("busy") == 1
-    full()
+    make_room()
     ada.sees("echo: hello")
     ada.is_asked()
 
 
-def test_ctrl_c_withdraws_what_a_busy_chat_does_not_take(system, ada, token_file, full):
+def test_ctrl_c_withdraws_a_message_that_a_busy_chat_refuses(system, ada, token_file, make_room):
     ada.types("no, rather not")
     ada.sees(BUSY)
     ada.presses("c")
     ada.sees("Your message is withdrawn.")
     ada.is_asked()
-    full()
+    make_room()
     ada.types("hello")
     ada.sees("echo: hello")
-    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+    assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
 
 
-def test_a_pipe_says_on_standard_error_that_the_chat_is_busy(system, tmp_path):
+def test_a_pipe_reports_a_busy_chat_on_standard_error(system, tmp_path):
     token_file = tmp_path / "token"
     token_file.touch(0o600)
     token_file.write_text(begin(system.web.url))
@@ -215,10 +199,10 @@ def test_a_pipe_says_on_standard_error_that_the_chat_is_busy(system, tmp_path):
             assert chat.wait() == 130
     finally:
         system.client.config_set("maxmemory", "0")
-    assert said_there(system, token_file) == ["Human: hello", "Bot: echo: hello"]
+    assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
 
 
-def test_ctrl_c_leaves_off_a_new_chat_that_does_not_come(system, ada):
+def test_ctrl_c_cancels_a_new_chat_that_does_not_begin(system, ada):
     system.web.freeze()
     try:
         ada.types("/new")
@@ -232,7 +216,7 @@ def test_ctrl_c_leaves_off_a_new_chat_that_does_not_come(system, ada):
     ada.sees("echo: hello")
 
 
-def test_a_connection_that_goes_silent_in_mid_reply_is_left_and_the_reply_is_whole(
+def test_a_connection_that_goes_silent_during_a_reply_is_replaced_and_the_reply_is_complete(
     system, tmp_path
 ):
     with (
@@ -243,48 +227,48 @@ def test_a_connection_that_goes_silent_in_mid_reply_is_left_and_the_reply_is_who
     ):
         ada.is_asked()
         ada.types(hold.ask)
-        ada.sees(BEGUN)
-        heard = time.monotonic()
+        ada.sees(PARTIAL)
+        printed_at = time.monotonic()
         with piping(proxy.url, piped.ask) as chat:
-            begun = chat.stdout.read(len(BEGUN))
-            went_silent = time.monotonic()
-            proxy.go_silent()
+            start = chat.stdout.read(len(PARTIAL))
+            silent_since = time.monotonic()
+            proxy.silence()
             hold.release()
             piped.release()
             ada.sees(LOST)
-            assert time.monotonic() - heard > PING_AFTER_DUE  # no sooner than it is certain
+            assert time.monotonic() - printed_at > PING_AFTER_DUE
             ada.sees("w11")
             ada.is_asked()
-            assert begun + chat.stdout.read() == piped.text + "\n"
-            assert time.monotonic() - went_silent < 20
+            assert start + chat.stdout.read() == piped.text + "\n"
+            assert time.monotonic() - silent_since < 20
             assert chat.wait() == 0
     assert reply_on(ada.screen) == hold.text
 
 
-def test_a_client_that_was_stopped_asks_at_once_whether_its_connection_lives(system):
+def test_a_client_that_was_suspended_checks_its_connection_at_once(system):
     with SilentProxy(system.web.port) as proxy, person(proxy.url) as ada:
         ada.is_asked()
         ada.signal(signal.SIGSTOP)
-        time.sleep(UNSEEN + 0.5)  # this is what is tried: time that nobody looked
-        proxy.go_silent()
+        time.sleep(MAX_CHECK_GAP + 0.5)  # the suspension itself, longer than the client's threshold
+        proxy.silence()
         ada.signal(signal.SIGCONT)
-        woken = time.monotonic()
+        resumed_at = time.monotonic()
         ada.sees(LOST)
-        assert PONG_WITHIN - 1 < time.monotonic() - woken < PING_AFTER_IDLE - UNSEEN
-        ada.sees(BACK)
+        assert PONG_TIMEOUT - 1 < time.monotonic() - resumed_at < PING_AFTER_IDLE - MAX_CHECK_GAP
+        ada.sees(RECONNECTED)
         ada.types("hello")
         ada.sees("echo: hello")
 
 
-def test_a_client_that_was_stopped_keeps_a_connection_that_lives(system):
+def test_a_client_that_was_suspended_keeps_a_live_connection(system):
     with SilentProxy(system.web.port) as proxy, person(proxy.url) as ada:
         ada.is_asked()
-        opened = proxy.opened
+        accepted = proxy.accepted
         ada.signal(signal.SIGSTOP)
-        time.sleep(UNSEEN + 0.5)
+        time.sleep(MAX_CHECK_GAP + 0.5)
         ada.signal(signal.SIGCONT)
         ada.types("hello")
         ada.sees("echo: hello")
-        time.sleep(PONG_WITHIN + 1)
+        time.sleep(PONG_TIMEOUT + 1)
         assert LOST not in ada.screen
-        assert proxy.opened == opened
+        assert proxy.accepted == accepted

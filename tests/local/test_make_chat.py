@@ -1,4 +1,4 @@
-"""`make chat`: what make does on the way stays out of the chat's."""
+"""`make chat` prints only what the chat prints."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ MAKE = ("make", "chat", f"VENV={sys.prefix}")
 
 
 @pytest.fixture(autouse=True)
-def _no_make_above(monkeypatch):
-    """A make that runs these tests would have the one below tell where it is."""
+def _no_outer_make(monkeypatch):
+    """Unset the variables with which a `make` around these tests would make the inner one print."""
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def ada(system):
+    """Ada at the prompt of `make chat`."""
     ada = Person(*MAKE, f"ARGS=--name Ada --url {system.web.url}")
     ada.is_asked()
     yield ada
@@ -38,7 +39,7 @@ def test_a_person_chats_and_leaves(ada):
     assert "make" not in ada.screen
 
 
-def test_ctrl_c_is_for_the_chat_alone_however_often(system, ada):
+def test_ctrl_c_reaches_only_the_chat_however_often(system, ada):
     for _ in range(2):
         with asks.held(system, at=3) as hold:
             ada.types(hold.ask)
@@ -56,13 +57,13 @@ def test_ctrl_c_is_for_the_chat_alone_however_often(system, ada):
     assert ada.sees_end() == 0
 
 
-def test_ctrl_z_does_not_leave_a_chat_that_nobody_could_resume(ada):
+def test_ctrl_z_does_not_suspend_a_chat_that_nobody_could_resume(ada):
     ada.presses("z")
     ada.types("hello")
     ada.sees("echo: hello")
 
 
-def test_a_pipe_is_given_the_reply_alone_though_all_must_be_installed_first(system, tmp_path):
+def test_a_pipe_gets_only_the_reply_although_everything_must_be_installed_first(system, tmp_path):
     run = subprocess.run(
         [
             "make",
@@ -82,7 +83,7 @@ def test_a_pipe_is_given_the_reply_alone_though_all_must_be_installed_first(syst
     assert (tmp_path / "local").exists()
 
 
-def test_a_pipe_that_cannot_be_answered_is_told_and_fails(system):
+def test_a_pipe_without_a_reply_gets_an_error_and_an_exit_code(system):
     run = subprocess.run(
         [*MAKE, f"ARGS=--url {system.web.url}"],
         cwd=ROOT,

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from terminal.conversation import Conversation, Reply, Turn
+from terminal.conversation import Conversation, Exchange, Reply
 from terminal.export import export, markdown
 
 CONVERSATION = Conversation(
     "Ada",
     "t0",
     (
-        Turn("h1", "Hello", "t1", Reply("b1", "Hi!", 0, "done", "", "t2")),
-        Turn("h2", "And?", "t3", Reply("b2", "Well", 0, "stopped", "", "t4")),
-        Turn("h3", "Then?", "t5", Reply("", "", 0, "failed", "No model.")),
-        Turn("h4", "Still?", "t6", Reply("b4", "I", 1)),
+        Exchange("h1", "Hello", "t1", Reply("b1", "Hi!", 0, "done", "", "t2")),
+        Exchange("h2", "And?", "t3", Reply("b2", "Well", 0, "stopped", "", "t4")),
+        Exchange("h3", "Then?", "t5", Reply("", "", 0, "failed", "No model.")),
+        Exchange("h4", "Still?", "t6", Reply("b4", "I", 1)),
     ),
 )
 
 
-def test_an_export_says_who_said_what_and_when_and_how_it_ended():
+def test_an_export_has_each_speaker_each_time_and_how_each_reply_ended():
     assert markdown(CONVERSATION).split("\n\n") == [
         "# A chat with Ada",
         "Begun t0",
@@ -39,7 +39,7 @@ def test_an_export_says_who_said_what_and_when_and_how_it_ended():
     ]
 
 
-def test_an_export_goes_into_this_folder_unless_told_otherwise(tmp_path, monkeypatch):
+def test_an_export_goes_into_the_current_directory_by_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     written = export(CONVERSATION)
     assert written.name.startswith("chat-20")

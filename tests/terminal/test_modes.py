@@ -1,4 +1,4 @@
-"""The terminal is as it was before, whatever ends or stops the client."""
+"""The terminal's modes are restored whenever the client ends or is suspended."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 
 from tests import asks
 from tests.pty_terminal import CHAT, PROMPT, Person, person
-from tests.terminal.answering import answering
+from tests.terminal.http_server import http_server
 
 TOKEN = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
-ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
-RARE_ENDS = (signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU)
-BEGUN = "echo: please w0"
+END_SIGNALS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+RARE_END_SIGNALS = (signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU)
+PARTIAL = "echo: please w0"
 
 
 @contextmanager
@@ -30,10 +30,10 @@ def at_the_prompt(system):
 
 
 @contextmanager
-def in_mid_reply(system):
+def during_a_reply(system):
     with at_the_prompt(system) as ada, asks.held(system, at=3) as hold:
         ada.types(hold.ask)
-        ada.sees(BEGUN)
+        ada.sees(PARTIAL)
         assert not ada.echoes
         yield ada
 
@@ -44,7 +44,7 @@ def at_the_first_message_of_another_chat(system):
         ada.types("/new")
         ada.is_asked()
         ada.types(hold.ask)
-        ada.sees(BEGUN)
+        ada.sees(PARTIAL)
         yield ada
 
 
@@ -61,14 +61,14 @@ def beginning_a_session(_):
 
 @contextmanager
 def connecting(_):
-    with answering(200, json.dumps({"token": TOKEN}).encode()) as (url, _), person(url) as ada:
+    with http_server(200, json.dumps({"token": TOKEN}).encode()) as (url, _), person(url) as ada:
         ada.sees("cannot be reached by WebSocket (HTTP 200)")
         yield ada
 
 
 MOMENTS = [
     at_the_prompt,
-    in_mid_reply,
+    during_a_reply,
     at_the_first_message_of_another_chat,
     beginning_a_session,
     connecting,
@@ -76,11 +76,11 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
-def test_every_signal_that_ends_the_client_leaves_the_terminal_in_order(system, moment):
-    for number in (*ENDS, *(RARE_ENDS if moment is in_mid_reply else ())):
+def test_every_signal_that_ends_the_client_restores_the_modes(system, moment):
+    for number in (*END_SIGNALS, *(RARE_END_SIGNALS if moment is during_a_reply else ())):
         with moment(system) as ada:
             ada.signal(number)
-            # A shell gives both the same exit code.
+            # A shell reports the same exit code for both.
             assert ada.sees_end() in (128 + number, -number), number
             assert ada.echoes, number
             assert ada.raw.count("\x1b[?2004h") == ada.raw.count("\x1b[?2004l"), number
@@ -88,30 +88,30 @@ def test_every_signal_that_ends_the_client_leaves_the_terminal_in_order(system, 
 
 
 @pytest.mark.parametrize("moment", MOMENTS[:3], ids=lambda moment: moment.__name__)
-def test_ctrl_backslash_leaves_with_the_terminal_in_order(system, moment):
+def test_ctrl_backslash_restores_the_modes(system, moment):
     with moment(system) as ada:
         ada.presses("\\")
         assert ada.sees_end() == 128 + signal.SIGQUIT
         assert ada.echoes
 
 
-def test_many_signals_at_once_leave_it_in_order(system):
-    with in_mid_reply(system) as ada:
+def test_many_signals_at_once_restore_the_modes(system):
+    with during_a_reply(system) as ada:
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
             ada.signal(number)
         assert ada.sees_end() - 128 in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)
         assert ada.echoes
 
 
-def test_a_signal_ends_a_client_whose_output_ctrl_s_holds(system):
-    with in_mid_reply(system) as ada:
+def test_a_signal_ends_a_client_whose_output_ctrl_s_has_stopped(system):
+    with during_a_reply(system) as ada:
         ada.presses("s")
         ada.signal(signal.SIGTERM)
         assert ada.sees_end() == 128 + signal.SIGTERM
         assert ada.echoes
 
 
-def test_a_signal_that_was_ignored_from_the_start_stays_so(system):
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored(system):
     command = f"trap '' HUP; exec {' '.join(CHAT)} --name Ada --url {system.web.url}"
     ada = Person("/bin/sh", "-c", command)
     ada.is_asked()
@@ -121,8 +121,8 @@ def test_a_signal_that_was_ignored_from_the_start_stays_so(system):
     ada.close()
 
 
-@pytest.mark.parametrize("begun", [False, True], ids=["at the prompt", "in mid-reply"])
-def test_a_terminal_that_is_gone_ends_the_client_without_a_word(system, tmp_path, begun):
+@pytest.mark.parametrize("replying", [False, True], ids=["at the prompt", "during a reply"])
+def test_a_terminal_that_is_gone_ends_the_client_without_an_error(system, tmp_path, replying):
     errors = tmp_path / "errors"
     with asks.held(system, at=3) as hold:
         pid, keyboard = pty.fork()
@@ -130,10 +130,10 @@ def test_a_terminal_that_is_gone_ends_the_client_without_a_word(system, tmp_path
             os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
             os.execv(sys.executable, [*CHAT, "--name", "Ada", "--url", system.web.url])  # noqa: S606
         seen = b""
-        for line, answer in ((PROMPT, f"{hold.ask}\n"), (BEGUN, "")):
-            while line.encode() not in seen.split(b"Bot:")[-1 if line == BEGUN else 0]:
+        for line, answer in ((PROMPT, f"{hold.ask}\n"), (PARTIAL, "")):
+            while line.encode() not in seen.split(b"Bot:")[-1 if line == PARTIAL else 0]:
                 seen += os.read(keyboard, 4096)
-            if not begun:
+            if not replying:
                 break
             os.write(keyboard, answer.encode())
         os.close(keyboard)
@@ -141,11 +141,11 @@ def test_a_terminal_that_is_gone_ends_the_client_without_a_word(system, tmp_path
     assert errors.read_text() == ""
 
 
-def test_a_fault_of_our_own_leaves_it_in_order(system):
-    fault = "from terminal.transcript import Transcript; Transcript._reply = lambda *_: 1 / 0"
-    start = f"import sys; from flask.cli import main; sys.argv = {['flask', *CHAT[3:]]}"
-    options = f"sys.argv += ['--name', 'Ada', '--url', {system.web.url!r}]"
-    ada = Person(sys.executable, "-c", f"{fault}; {start}; {options}; main()")
+def test_a_bug_restores_the_modes(system):
+    bug = "from terminal.transcript import Transcript; Transcript._reply = lambda *_: 1 / 0"
+    options = ["--name", "Ada", "--url", system.web.url]
+    start = f"from terminal.command import chat; chat({options!r})"
+    ada = Person(sys.executable, "-c", f"{bug}; {start}")
     ada.is_asked()
     ada.types("hello")
     assert ada.sees_end() == 1
@@ -155,19 +155,19 @@ def test_a_fault_of_our_own_leaves_it_in_order(system):
 
 @pytest.fixture
 def shell():
-    """A shell that has jobs and leaves the terminal's modes alone, as most do not."""
-    with_jobs = Person("/bin/sh", "-i", env={"PS1": "shell> ", "ENV": ""})
-    with_jobs.sees("shell> ")
-    yield with_jobs
-    with_jobs.close()
+    """A shell with job control that does not change the terminal's modes itself."""
+    shell = Person("/bin/sh", "-i", env={"PS1": "shell> ", "ENV": ""})
+    shell.sees("shell> ")
+    yield shell
+    shell.close()
 
 
-def test_ctrl_z_gives_the_terminal_to_the_shell_and_takes_it_back(system, shell):
+def test_ctrl_z_restores_the_modes_for_the_shell_and_fg_sets_them_again(system, shell):
     with asks.held(system, at=3) as hold:
         shell.types(f"{' '.join(CHAT)} --name Ada --url {system.web.url}; echo code=$?")
         shell.sees(PROMPT)
         shell.types(hold.ask)
-        shell.sees(BEGUN)
+        shell.sees(PARTIAL)
         shell.presses("z")
         shell.sees("shell> ")
         assert shell.echoes

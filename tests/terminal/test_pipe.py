@@ -1,8 +1,9 @@
-"""A program says one message through a pipe, through web, worker and Redis."""
+"""A program sends one message through a pipe; web, worker and Redis are real."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import signal
 import struct
 import subprocess
@@ -15,10 +16,12 @@ from tests import asks
 from tests.clients import begin
 from tests.processes import ROOT, free_port, wait_until
 from tests.pty_terminal import CHAT, pipe, piping
+from tests.terminal.http_server import http_server
+from tests.terminal.test_http_client import TOKEN
 
 
-def sentence(run):
-    """Return what a refusal says; it is one sentence, and nothing else is printed."""
+def error_in(run):
+    """Return the sentence of an error. Nothing else must be printed."""
     assert run.stdout == b""
     error = run.stderr.decode()
     assert error.startswith("Error: ")
@@ -26,13 +29,13 @@ def sentence(run):
     return error.removeprefix("Error: ").rstrip("\n")
 
 
-def unread(given):
-    """Return how many bytes of a pipe nobody has read yet."""
-    return struct.unpack("i", fcntl.ioctl(given, termios.FIONREAD, b"\0" * 4))[0]
+def unread(pipe_end):
+    """Return the number of bytes in a pipe that are not read yet."""
+    return struct.unpack("i", fcntl.ioctl(pipe_end, termios.FIONREAD, b"\0" * 4))[0]
 
 
 @pytest.mark.parametrize(
-    ("given", "printed"),
+    ("message", "printed"),
     [
         ("hello\n", "echo: hello\n"),
         ("  one\ntwo\n\n", "echo: one\ntwo\n"),
@@ -40,12 +43,12 @@ def unread(given):
         (b"\xff and more", "echo: \ufffd and more\n"),
     ],
 )
-def test_a_reply_is_all_that_is_printed(system, given, printed):
-    run = pipe(system.web.url, given)
+def test_only_the_reply_is_printed(system, message, printed):
+    run = pipe(system.web.url, message)
     assert (run.returncode, run.stdout.decode(), run.stderr) == (0, printed, b"")
 
 
-def test_a_reply_is_printed_while_it_comes(system):
+def test_a_reply_is_printed_as_it_comes(system):
     with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
         assert chat.stdout.read(len("echo: please w0")) == "echo: please w0"
         hold.release()
@@ -53,16 +56,16 @@ def test_a_reply_is_printed_while_it_comes(system):
         assert chat.wait() == 0
 
 
-def test_a_pipe_can_go_on_with_a_chat(system, tmp_path):
+def test_a_pipe_can_continue_a_chat(system, tmp_path):
     token_file = str(tmp_path / "token")
     assert pipe(system.web.url, "first", "--token-file", token_file).returncode == 0
     assert pipe(system.web.url, "second", "--token-file", token_file).stdout == b"echo: second\n"
-    asked = asks.requests_with(system, "Human: second")
-    assert "Human: first Bot: echo: first Human: second" in asked[-1]
+    prompts = asks.requests_with(system, "Human: second")
+    assert "Human: first Bot: echo: first Human: second" in prompts[-1]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "error"),
     [
         ("", "There is nothing to say: standard input is empty."),
         (" \n", "There is nothing to say: standard input is empty."),
@@ -71,26 +74,26 @@ def test_a_pipe_can_go_on_with_a_chat(system, tmp_path):
         (asks.status(401), "The model could not answer this message. Please try another wording."),
     ],
 )
-def test_what_cannot_be_answered_is_told(system, text, told):
+def test_the_reason_why_there_is_no_reply_is_printed(system, text, error):
     run = pipe(system.web.url, text)
-    assert sentence(run) == told
+    assert error_in(run) == error
     assert run.returncode == 1
 
 
 @pytest.mark.parametrize("name", [" ", "x" * 101])
-def test_a_name_that_is_refused_is_told(system, name):
+def test_a_refused_name_is_reported(system, name):
     run = pipe(system.web.url, "hello", "--name", name)
-    assert sentence(run) == "The chat does not take this name: Enter a valid name."
+    assert error_in(run) == "The chat does not take this name: Enter a valid name."
     assert run.returncode == 1
 
 
-def test_a_place_without_a_chat_is_told():
+def test_an_address_without_a_chat_is_reported():
     run = pipe(f"http://127.0.0.1:{free_port()}", "hello")
-    assert sentence(run).startswith("Nothing answers at http://127.0.0.1:")
+    assert error_in(run).startswith("Nothing answers at http://127.0.0.1:")
     assert run.returncode == 1
 
 
-def test_a_chat_that_is_erased_meanwhile_is_told(system, tmp_path):
+def test_a_chat_that_is_erased_meanwhile_is_reported(system, tmp_path):
     token = begin(system.web.url)
     token_file = tmp_path / "token"
     token_file.touch(0o600)
@@ -105,7 +108,7 @@ def test_a_chat_that_is_erased_meanwhile_is_told(system, tmp_path):
         assert chat.wait() == 1
 
 
-def test_an_interrupt_stops_the_reply_and_ends(system):
+def test_ctrl_c_stops_the_reply_and_ends_the_program(system):
     with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
         printed = chat.stdout.read(len("echo: please w0"))
         chat.send_signal(signal.SIGINT)
@@ -114,7 +117,7 @@ def test_an_interrupt_stops_the_reply_and_ends(system):
         hold.wait_closed()
 
 
-def test_an_interrupt_before_the_message_is_known_ends_without_a_word():
+def test_ctrl_c_before_the_end_of_the_message_ends_the_program_silently():
     with subprocess.Popen(
         [*CHAT, "--url", "http://127.0.0.1:1"],
         cwd=ROOT,
@@ -130,13 +133,30 @@ def test_an_interrupt_before_the_message_is_known_ends_without_a_word():
         assert (chat.stdout.read(), chat.stderr.read()) == (b"", b"")
 
 
-def test_a_reader_that_has_had_enough_is_no_fault(system):
+def test_ctrl_c_before_there_is_a_connection_ends_the_program_silently():
+    begun = json.dumps({"token": TOKEN}).encode()
+    with http_server(200, begun) as (url, received), piping(url, "hello") as chat:
+        wait_until(lambda: [line for line, _ in received if "/chat" in line])
+        chat.send_signal(signal.SIGINT)
+        assert (chat.wait(30), chat.stdout.read(), chat.stderr.read()) == (130, "", "")
+
+
+def test_an_error_from_a_server_cannot_control_the_terminal():
+    hostile = json.dumps({"detail": {"msg": "\x1b]0;owned\x07"}}).encode()
+    with http_server(400, hostile) as (url, _):
+        run = pipe(url, "hello")
+    assert run.stderr.decode() == (
+        "Error: The chat does not take this name: \ufffd]0;owned\ufffd.\n"
+    )
+
+
+def test_a_reader_that_closes_the_pipe_early_is_no_error(system):
     command = f"echo hello | {' '.join(CHAT)} --url {system.web.url} | head -c 5"
     run = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=60)
     assert (run.stdout, run.stderr) == (b"echo:", b"")
 
 
-def test_a_reader_that_leaves_in_mid_reply_is_no_fault(system):
+def test_a_reader_that_closes_the_pipe_during_a_reply_is_no_error(system):
     with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
         chat.stdout.read(len("echo: please w0"))
         chat.stdout.close()
@@ -146,17 +166,17 @@ def test_a_reader_that_leaves_in_mid_reply_is_no_fault(system):
 
 
 @pytest.mark.parametrize(
-    ("closed", "code", "told"),
+    ("closed", "code", "stderr"),
     [("<&-", 1, b"Error: There is nothing to say: standard input is empty.\n"), (">&-", 0, b"")],
 )
-def test_a_stream_that_is_closed_from_the_start_is_no_fault(system, closed, code, told):
+def test_a_stream_that_is_closed_from_the_start_is_no_bug(system, closed, code, stderr):
     command = f"{' '.join(CHAT)} --url {system.web.url} {closed}"
     run = subprocess.run(
         ["sh", "-c", command], cwd=ROOT, input=b"hello", capture_output=True, timeout=60
     )
-    assert (run.returncode, run.stdout, run.stderr) == (code, b"", told)
+    assert (run.returncode, run.stdout, run.stderr) == (code, b"", stderr)
 
 
-def test_a_narrow_encoding_loses_letters_and_no_reply(system):
+def test_a_narrow_encoding_replaces_characters_and_prints_the_rest(system):
     run = pipe(system.web.url, "名前 é", PYTHONIOENCODING="latin-1:strict")
     assert (run.returncode, run.stdout.decode("latin-1"), run.stderr) == (0, "echo: ?? é\n", b"")

@@ -1,4 +1,4 @@
-"""The wire, against a server that sends what a test wants, byte by byte."""
+"""A connection to a server that sends the bytes that a test chooses."""
 
 from __future__ import annotations
 
@@ -9,88 +9,90 @@ from contextlib import contextmanager
 
 import pytest
 
-from terminal import link as wire
-from terminal import liveness
-from terminal.websocket_client import Link, SilentError
-from tests.terminal.raw_server import frame, raw_server
+from terminal import liveness, websocket_client
+from terminal.websocket_client import ConnectionSilentError, WebSocketClient
+from tests.terminal.websocket_server import text_frame, websocket_server
 
 
 @pytest.fixture(autouse=True)
 def _a_tenth_of_all_times(monkeypatch):
     for module, name in (
-        (liveness, "UNSEEN"),
-        (liveness, "PONG_WITHIN"),
+        (liveness, "MAX_CHECK_GAP"),
+        (liveness, "PONG_TIMEOUT"),
         (liveness, "PING_AFTER_DUE"),
         (liveness, "PING_AFTER_IDLE"),
-        (wire, "LOOK_EVERY"),
-        (wire, "STALLED"),
+        (websocket_client, "CHECK_INTERVAL"),
+        (websocket_client, "STALL_TIMEOUT"),
     ):
         monkeypatch.setattr(module, name, getattr(module, name) / 10)
 
 
 @contextmanager
-def linked(serve):
-    """Give a link to a server that runs ``serve(connection, heard)``, and what it has heard."""
-    with raw_server(serve) as (url, heard):
-        link = Link(url, "token")
+def connected(serve):
+    """Connect to a server that runs ``serve(connection, received)``.
+
+    Yields the client, and a list of the frames that the server has received.
+    """
+    with websocket_server(serve) as (url, received):
+        client = WebSocketClient(url, "token")
         try:
-            yield link, heard
+            yield client, received
         finally:
-            link.close()
+            client.close()
 
 
 def is_due():
     return True
 
 
-def test_silence_is_pinged_once_and_is_the_end():
+def test_a_silent_connection_gets_one_ping_and_is_then_dead():
     over = threading.Event()
-    with linked(lambda *_: over.wait(30)) as (link, heard):
-        with pytest.raises(SilentError):
-            link.receive(is_due)
+    with connected(lambda *_: over.wait(30)) as (client, received):
+        with pytest.raises(ConnectionSilentError):
+            client.receive(is_due)
         over.set()
-        assert [json.loads(each) for each in heard] == [{"type": "ping"}]
+        assert [json.loads(each) for each in received] == [{"type": "ping"}]
 
 
-@pytest.mark.parametrize("answer", [frame('{"type": "pong"}'), b"\x89\x00", b"\x8a\x00"])
-def test_any_frame_that_answers_a_ping_keeps_the_link(answer):
-    def serve(connection, heard):
+@pytest.mark.parametrize("answer", [text_frame('{"type": "pong"}'), b"\x89\x00", b"\x8a\x00"])
+def test_any_frame_that_follows_a_ping_keeps_the_connection(answer):
+    def serve(connection, received):
         for times in (1, 2, 3):
-            while heard.count(b'{"type": "ping"}') < times:
+            while received.count(b'{"type": "ping"}') < times:
                 time.sleep(0.01)
             connection.sendall(answer)
-        connection.sendall(frame('{"type": "history"}'))
+        connection.sendall(text_frame('{"type": "history"}'))
         time.sleep(1)
 
-    with linked(serve) as (link, _):
-        while (got := link.receive(is_due)) == {"type": "pong"}:
+    with connected(serve) as (client, _):
+        while (frame := client.receive(is_due)) == {"type": "pong"}:
             pass
-        assert got == {"type": "history"}
+        assert frame == {"type": "history"}
 
 
-def test_a_large_frame_on_a_slow_line_is_read_whole_though_no_other_comes_meanwhile():
+def test_a_large_frame_over_a_slow_network_is_received_although_no_other_comes_meanwhile():
     text = json.dumps({"type": "history", "messages": ["x" * 400]})
-    lasts = 2.5 * (liveness.PING_AFTER_DUE + liveness.PONG_WITHIN)
+    seconds = 2.5 * (liveness.PING_AFTER_DUE + liveness.PONG_TIMEOUT)
 
     def serve(connection, _):
-        whole = frame(text)
-        for n in range(0, len(whole), 16):
-            connection.sendall(whole[n : n + 16])
-            time.sleep(lasts * 16 / len(whole))
+        frame = text_frame(text)
+        for n in range(0, len(frame), 16):
+            connection.sendall(frame[n : n + 16])
+            time.sleep(seconds * 16 / len(frame))
         time.sleep(1)
 
-    with linked(serve) as (link, _):
-        assert link.receive(is_due) == json.loads(text)
+    with connected(serve) as (client, _):
+        assert client.receive(is_due) == json.loads(text)
 
 
-def test_a_frame_that_stands_still_in_its_middle_is_a_silence():
+def test_a_frame_that_stops_in_its_middle_is_a_silence():
     over = threading.Event()
 
     def serve(connection, _):
-        connection.sendall(frame("x" * 200)[:100])
+        connection.sendall(text_frame("x" * 200)[:100])
         over.wait(30)
 
-    with linked(serve) as (link, _):
-        with pytest.raises(SilentError):
-            link.receive(is_due)
+    with connected(serve) as (client, _):
+        with pytest.raises(ConnectionSilentError):
+            client.receive(is_due)
         over.set()

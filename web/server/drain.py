@@ -19,7 +19,7 @@ def close_websockets_on_shutdown(worker: Any) -> None:
     overload the other processes.
     """
     # `web.app.create_app` sets this extension.
-    subscribers: SubscriberRegistry = worker.wsgi.extensions["connections"]
+    subscribers: SubscriberRegistry = worker.wsgi.extensions["subscribers"]
 
     def drain() -> None:
         while worker.alive:

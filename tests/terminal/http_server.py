@@ -1,4 +1,4 @@
-"""A web server that is no chat, for what a client makes of it."""
+"""An HTTP server that is not the chat, for the client's error handling."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def answering(status, body=b"", at=None, **headers):
-    """Give the address of a server that answers everything alike, and what it was asked.
+def http_server(status, body=b"", at=None, **headers):
+    """Run a server that answers every request alike; yield its URL and a list of its requests.
 
-    ``at`` has other statuses, by path.
+    ``at`` maps paths to other statuses. The list has the request line and the headers of each.
     """
-    asked = []
+    received = []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
-            asked.append((self.requestline, dict(self.headers)))
+            received.append((self.requestline, dict(self.headers)))
             self.send_response((at or {}).get(self.path, status))
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), value)
@@ -33,7 +33,7 @@ def answering(status, body=b"", at=None, **headers):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        yield f"http://127.0.0.1:{server.server_address[1]}", received
     finally:
         server.shutdown()
         server.server_close()

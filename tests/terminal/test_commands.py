@@ -1,0 +1,86 @@
+"""The commands at the prompt: /retry, /new, /export, /help."""
+
+from __future__ import annotations
+
+from tests import asks
+from tests.clients import history
+from tests.pty_terminal import person, saved_messages
+
+
+def test_a_failed_reply_has_a_reason_and_can_be_retried(system, ada, token_file):
+    ada.types(asks.fails_once(system))
+    ada.sees("No whole reply: The model could not answer this message.")
+    ada.is_asked()
+    with person(system.web.url, "--token-file", str(token_file)) as again:
+        again.sees("No whole reply: The model could not answer this message.")
+        again.is_asked()
+    ada.types("/retry")
+    ada.sees("echo: please")
+    ada.is_asked()
+    assert len(saved_messages(system.web.url, token_file)) == 2
+
+
+def test_a_finished_reply_can_be_retried(system, ada, token_file):
+    ada.types("/retry")
+    ada.sees("There is no message yet to answer again.")
+    ada.is_asked()
+    ada.types("hello")
+    ada.sees("echo: hello")
+    ada.is_asked()
+    ada.types("/retry")
+    ada.sees("echo: hello")
+    ada.is_asked()
+    assert ada.screen.count("Bot: echo: hello") == 2
+    assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
+
+
+def test_a_new_chat_leaves_the_old_one_as_it_is(system, ada, token_file):
+    ada.types("hello")
+    ada.sees("echo: hello")
+    ada.is_asked()
+    old = token_file.read_text().strip()
+    ada.types("/new")
+    ada.sees("A new chat.")
+    ada.is_asked()
+    ada.types("hello again")
+    ada.sees("echo: hello again")
+    ada.is_asked()
+    assert token_file.read_text().strip() != old
+    messages = saved_messages(system.web.url, token_file)
+    assert messages == ["Human: hello again", "Bot: echo: hello again"]
+    assert len(history(system.web.url, old)) == 2
+
+
+def test_an_export_is_markdown_in_a_new_file(ada, tmp_path):
+    path = tmp_path / "our chat.md"
+    ada.types("hello")
+    ada.sees("echo: hello")
+    ada.is_asked()
+    ada.types(f"/export {path}")
+    ada.sees("Written to")
+    ada.is_asked()
+    written = path.read_text()
+    assert written.startswith("# A chat with Ada\n")
+    assert written.index("\n\nhello\n\n") < written.index("\n\necho: hello\n")
+    ada.types(f"/export {path}")
+    ada.sees("is there already; name another file.")
+    ada.types("/export /nowhere/at/all.md")
+    ada.sees("cannot be written: No such file or directory.")
+
+
+def test_help_lists_the_commands_and_others_are_refused(system, ada, token_file):
+    ada.types("/help")
+    for command in ("/retry", "/new", "/export", "/quit"):
+        ada.sees(command)
+    ada.is_asked()
+    ada.types("/dance on the table")
+    ada.sees("/dance is no command; /help lists them.")
+    ada.is_asked()
+    ada.types("   ")
+    ada.is_asked()
+    assert saved_messages(system.web.url, token_file) == []
+
+
+def test_a_message_may_begin_with_a_slash(ada):
+    ada.types("//etc is a folder")
+    ada.sees("echo: /etc is a folder")
