@@ -1,4 +1,4 @@
-"""The page for eyes and screen readers: axe finds nothing, and nothing is cut off."""
+"""Accessibility: axe finds no violation, and nothing is cut off on small screens."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from playwright.sync_api import expect
 
 from tests import asks
 from tests.browser.test_chats import ENDED, expire
-from tests.browser.test_words import CODE
+from tests.browser.test_message_text import CODE
 from tests.processes import ROOT
 
-AXE = ROOT / "web" / "client" / "node_modules" / "axe-core" / "axe.min.js"
-# High enough for a whole chat: axe does not judge the colours of what is scrolled away.
+AXE = ROOT / "client" / "node_modules" / "axe-core" / "axe.min.js"
+# High enough for a whole chat: axe does not check the contrast of text that is scrolled away.
 WIDE = {"width": 1280, "height": 1800}
 PHONE = {"width": 360, "height": 2400}
 ENDLESS = f"{'x' * 300} https://example.org/{'y' * 300}\n\n```\n{'z' * 300}\n```"
@@ -22,15 +22,15 @@ def expect_no_violation(tab):
     tab.page.evaluate(AXE.read_text())
     found = tab.page.evaluate("axe.run()")
     assert found["passes"]
-    seen = [(rule["id"], [n["html"] for n in rule["nodes"]]) for rule in found["violations"]]
-    assert seen == []
+    violations = [(rule["id"], [n["html"] for n in rule["nodes"]]) for rule in found["violations"]]
+    assert violations == []
 
 
 def expect_nothing_cut_off(tab):
     for box in (tab.page.locator("html"), tab.log):
         assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
-    for one in (tab.status, tab.field, tab.button("New chat"), tab.button("Erase")):
-        expect(one).to_be_in_viewport(ratio=1)
+    for element in (tab.status, tab.field, tab.button("New chat"), tab.button("Erase")):
+        expect(element).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
@@ -43,15 +43,15 @@ def test_axe_finds_no_violation(visit, system, scheme, viewport):
     tab.start_chat()
     reply = tab.ask(CODE)
     expect(reply.locator(".hljs-keyword").first).to_be_visible()
-    tab.say(asks.fails_once(system))
+    tab.send(asks.fails_once(system))
     expect(tab.replies).to_have_count(2)
     with asks.held(system, at=6, text="a\n\n- b c") as hold:
-        tab.say(hold.ask)
+        tab.send(hold.ask)
         expect(tab.replies.last.get_by_role("listitem")).to_contain_text("w0")
-        tab.say("waits its turn")
+        tab.send("waits its turn")
         expect(tab.log).to_contain_text("Waiting its turn")
         tab.visitor.context.set_offline(True)
-        tab.say("waits to be sent")
+        tab.send("waits to be sent")
         expect(tab.unsent).to_be_visible()
         expect_no_violation(tab)
         tab.visitor.context.set_offline(False)
@@ -81,7 +81,7 @@ def test_nothing_is_cut_off_on_a_phone(visit, width):
     tab.ask(ENDLESS)
     tab.ask(TABLE)
     tab.visitor.context.set_offline(True)
-    tab.say("y" * 200)
+    tab.send("y" * 200)
     expect(tab.unsent).to_be_visible()
     expect_nothing_cut_off(tab)
     tab.visitor.context.set_offline(False)
@@ -97,7 +97,7 @@ def test_nothing_is_cut_off_on_a_phone(visit, width):
     expect(tab.log).to_be_visible()
 
 
-def test_a_long_draft_grows_and_leaves_room_to_read(visit):
+def test_the_input_field_grows_with_a_long_draft_up_to_less_than_half_of_the_screen(visit):
     tab = visit(viewport=PHONE).start_chat()
     low = tab.field.bounding_box()["height"]
     tab.field.fill("\n".join("line" for _ in range(4)))
@@ -109,8 +109,8 @@ def test_a_long_draft_grows_and_leaves_room_to_read(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_as_light_or_dark_as_the_reader_wants_it(visit, scheme):
+def test_the_page_follows_the_preferred_color_scheme(visit, scheme):
     tab = visit(color_scheme=scheme)
-    shown = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
-    red, green, blue = tab.page.evaluate(shown)
+    background = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+    red, green, blue = tab.page.evaluate(background)
     assert (min(red, green, blue) > 240) if scheme == "light" else (max(red, green, blue) < 40)

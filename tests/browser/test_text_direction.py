@@ -1,4 +1,4 @@
-"""Text of right-to-left languages stands where its readers look for it."""
+"""Right-to-left text is aligned to the right, block by block."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 ARABIC = "مرحبا بالعالم!"
 HEBREW = "שלום עולם!"
 
-# How far a block's text is from its sides, and how the block goes.
+# The distances of a block's text from the sides of the block, and the block's direction.
 LINE = """element => {
   const range = document.createRange();
   range.selectNodeContents(element);
@@ -18,7 +18,7 @@ LINE = """element => {
   return {direction: style.direction, left: line.left - box.left, right: box.right - line.right};
 }"""
 
-# Each line of a text.
+# The sides of each line of a text.
 LINES = """element => {
   const range = document.createRange();
   const end = element.firstChild.data.indexOf("\\n");
@@ -64,7 +64,7 @@ print("{text}")
 
 
 @pytest.mark.parametrize("text", [ARABIC, HEBREW], ids=["Arabic", "Hebrew"])
-def test_each_block_of_a_reply_goes_as_its_text_does(tab, text):
+def test_each_block_of_a_reply_has_the_direction_of_its_text(tab, text):
     reply = tab.text(tab.ask(REPLY.format(text=text)))
     directions = "elements => elements.map(element => getComputedStyle(element).direction)"
 
@@ -84,7 +84,7 @@ def test_each_block_of_a_reply_goes_as_its_text_does(tab, text):
         near, far = ("right", "left") if line["direction"] == "rtl" else ("left", "right")
         assert line[near] < 20 < line[far]
 
-    # A marker stands on the side where its item begins, within the text's measure.
+    # A list marker is on the side where its item's text begins, inside the column.
     column = reply.bounding_box()
     items = [item.bounding_box() for item in reply.locator("ul > li").all()]
     assert items[0]["x"] == column["x"]
@@ -95,16 +95,16 @@ def test_each_block_of_a_reply_goes_as_its_text_does(tab, text):
 
 
 @pytest.mark.parametrize("text", [ARABIC, HEBREW], ids=["Arabic", "Hebrew"])
-def test_what_a_person_writes_goes_as_its_text_does(visit, text):
+def test_what_a_person_writes_has_the_direction_of_its_text(visit, text):
     tab = visit().start_chat(name=text)
     tab.field.fill(text)
     assert tab.field.evaluate("element => getComputedStyle(element).direction") == "rtl"
     tab.field.fill("hello")
     assert tab.field.evaluate("element => getComputedStyle(element).direction") == "ltr"
     tab.ask(f"{text}\nhello, world, that is a longer line")
-    said = tab.said.last.locator(".said")
-    assert said.evaluate(LINE)["direction"] == "rtl"
-    first, second = said.evaluate(LINES)
+    text_element = tab.messages.last.locator(".message-text")
+    assert text_element.evaluate(LINE)["direction"] == "rtl"
+    first, second = text_element.evaluate(LINES)
     assert first["right"] == second["right"]  # the longer line is as wide as the box
     assert first["left"] > second["left"]
     for place in (tab.page.get_by_role("heading", level=1), tab.page.locator(".chats .title")):

@@ -1,4 +1,4 @@
-"""Models that repeat themselves, and faults of the page: neither takes the chat from its owner."""
+"""A chat stays usable after a repetitive reply, and after an error in the page."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 
 from tests import asks
 
-# The longest time for which nothing else could run, and nobody could type. It is some 200 ms on an
-# idle machine, and was many seconds, or for ever.
-LONGEST = 10_000  # ms
+# The longest task of the page, during which nobody can type. It takes about 200 ms on an idle
+# machine. Without the bounds it takes many seconds, or never ends.
+MAX_LONG_TASK = 10_000  # ms
 WATCH = """
     window.longest = 0;
     new PerformanceObserver((list) => {
@@ -50,36 +50,36 @@ REPETITIONS = [
 
 
 @pytest.mark.parametrize("ask", REPETITIONS, ids=lambda ask: ask[2:40])
-def test_whatever_a_model_repeats_one_can_go_on(tab, ask):
+def test_a_chat_can_be_continued_after_a_repetitive_reply(tab, ask):
     tab.page.evaluate(WATCH)
     tab.ask(ask)
     for _ in range(2):
         tab.ask("and on")
         tab.expect_reply("echo: and on")
-        assert tab.page.evaluate("window.longest") < LONGEST
+        assert tab.page.evaluate("window.longest") < MAX_LONG_TASK
         tab.page.reload()
         tab.page.evaluate(WATCH)
         tab.expect_connected()
         expect(tab.replies.first).to_contain_text("echo: x")
 
 
-def test_a_text_that_hangs_the_highlighter_stays_without_colours_and_others_get_theirs(tab):
+def test_code_on_which_the_highlighter_hangs_has_no_colours_and_later_code_has(tab):
     tab.ask(repeat(45_000, "a", "x\n```sql"))
     reply = tab.ask("look:\n\n```python\ndef double(n):\n    return n\n```")
     expect(reply.locator(".hljs-keyword").first).to_have_text("def")
 
 
-# A fault of ours, wherever in the page an element of this name is made.
+# Throw an error when the page creates an element with the name `window.faulty`.
 FAULT = """() => {
     const make = document.createElement;
     document.createElement = function (name, ...rest) {
-      if (name === window.faulty) throw new Error("a fault of ours");
+      if (name === window.faulty) throw new Error("an error of the test");
       return make.call(this, name, ...rest);
     };
 }"""
 
 
-def test_a_reply_that_cannot_be_rendered_is_plain_text_and_the_rest_stays(tab):
+def test_a_reply_that_cannot_be_rendered_is_shown_as_plain_text(tab):
     tab.page.evaluate(FAULT)
     tab.page.evaluate("window.faulty = 'em'")
     reply = tab.ask("**bold** and *slanted*")
@@ -89,17 +89,17 @@ def test_a_reply_that_cannot_be_rendered_is_plain_text_and_the_rest_stays(tab):
     expect(other.locator("strong")).to_have_text("bold")
 
 
-def test_a_reply_that_could_not_be_rendered_is_tried_again_when_it_grows(tab, system):
+def test_a_reply_that_could_not_be_rendered_is_rendered_again_when_it_grows(tab, system):
     tab.page.evaluate(FAULT)
     tab.page.evaluate("window.faulty = 'em'")
     with asks.held(system, at=4, text="*slanted* words") as hold:
-        tab.say(hold.ask)
+        tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text("echo: *slanted* words w0")
         tab.page.evaluate("window.faulty = ''")
     expect(tab.replies.last.locator("em")).to_have_text("slanted")
 
 
-def test_a_fault_elsewhere_leaves_a_page_from_which_the_chat_can_be_kept(tab):
+def test_after_another_error_the_chat_can_be_saved_from_the_error_page(tab):
     tab.ask("remember me")
     tab.page.add_init_script(f"({FAULT})(); window.faulty = sessionStorage.faulty")
     tab.page.evaluate("sessionStorage.faulty = 'header'")
@@ -107,10 +107,10 @@ def test_a_fault_elsewhere_leaves_a_page_from_which_the_chat_can_be_kept(tab):
     expect(tab.page.get_by_role("heading", level=1)).to_have_text("This page ran into an error")
     with tab.page.expect_download() as download:
         tab.button("Save this chat").click()
-    kept = download.value.path().read_text()
-    assert "## Ada" in kept
-    assert "## Bot" in kept
-    assert "echo: remember me" in kept
+    transcript = download.value.path().read_text()
+    assert "## Ada" in transcript
+    assert "## Bot" in transcript
+    assert "echo: remember me" in transcript
     tab.page.evaluate("sessionStorage.faulty = ''")
     tab.button("Load again").click()
     expect(tab.replies.first).to_contain_text("echo: remember me")

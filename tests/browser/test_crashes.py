@@ -1,4 +1,4 @@
-"""Processes die in mid-reply, and the page goes on."""
+"""Processes are killed during a reply, and the page continues."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests import asks
 from tests.clients import Events, begin
 from tests.system import System
 
-SO_FAR = "echo: please w0 w1 w2"
+PARTIAL_TEXT = "echo: please w0 w1 w2"
 
 
 @pytest.fixture(scope="module")
@@ -23,38 +23,38 @@ def _breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 def system(_breakable: System) -> System:
-    """One web process and two workers that make one reply at a time, all of them up."""
+    """Return a running system of one web process and two workers, each with a concurrency of 1."""
     _breakable.revive()
     return _breakable
 
 
-def test_the_web_process_is_killed_in_mid_reply_and_comes_back(tab, system):
+def test_the_page_reconnects_when_the_web_process_is_killed_during_a_reply(tab, system):
     with asks.held(system, at=5) as hold:
-        tab.say(hold.ask)
-        expect(tab.text(tab.replies.last)).to_have_text(SO_FAR)
+        tab.send(hold.ask)
+        expect(tab.text(tab.replies.last)).to_have_text(PARTIAL_TEXT)
         system.web.kill()
         expect(tab.status).to_have_text("Offline")
-        expect(tab.text(tab.replies.last)).to_have_text(SO_FAR)
-        tab.say("meanwhile")
+        expect(tab.text(tab.replies.last)).to_have_text(PARTIAL_TEXT)
+        tab.send("meanwhile")
         expect(tab.unsent).to_contain_text("Waiting to be sent")
         system.web.start()
         tab.expect_connected()
         expect(tab.unsent).to_have_count(0)
     expect(tab.text(tab.replies)).to_have_text([hold.text, "echo: meanwhile"])
-    expect(tab.said).to_have_count(2)
+    expect(tab.messages).to_have_count(2)
 
 
-def test_the_worker_is_killed_in_mid_reply_and_the_other_goes_on(tab, system):
+def test_another_worker_continues_when_the_worker_is_killed_during_a_reply(tab, system):
     with asks.held(system, at=5) as hold:
-        tab.say(hold.ask)
-        expect(tab.text(tab.replies.last)).to_have_text(SO_FAR)
+        tab.send(hold.ask)
+        expect(tab.text(tab.replies.last)).to_have_text(PARTIAL_TEXT)
         hold.wait()
         hold.kill_who_answers(system)
     tab.expect_reply(hold.text)
     expect(tab.replies).to_have_count(1)
 
 
-def test_the_page_shows_the_place_in_the_queue(tab, system):
+def test_the_page_shows_the_position_in_the_queue(tab, system):
     with asks.held(system, at=0) as one, asks.held(system, at=0) as other:
         for hold in (one, other):
             Events(system.web.ws, begin(system.web.url)).say(hold.ask)
@@ -62,7 +62,7 @@ def test_the_page_shows_the_place_in_the_queue(tab, system):
         ahead = Events(system.web.ws, begin(system.web.url))
         ahead.say("I was here first")
         ahead.until_type("ack")
-        tab.say("hello")
+        tab.send("hello")
         expect(tab.log).to_contain_text("1 message is ahead of yours")
     tab.expect_reply("echo: hello")
     expect(tab.log).not_to_contain_text("ahead of yours")

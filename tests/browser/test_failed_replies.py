@@ -1,4 +1,4 @@
-"""A reply fails or does not please, and may be had again."""
+"""A reply that failed, or that the person does not like, can be requested again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests import asks
 REFUSED = "The model could not answer this message."
 
 
-def test_a_reply_that_failed_says_why_and_is_made_by_retry(tab, system):
-    tab.say(asks.fails_once(system))
+def test_a_failed_reply_shows_the_reason_and_can_be_retried(tab, system):
+    tab.send(asks.fails_once(system))
     expect(tab.replies.last).to_contain_text(REFUSED)
     tab.button("Retry").click()
     tab.expect_reply("echo: please")
@@ -18,10 +18,10 @@ def test_a_reply_that_failed_says_why_and_is_made_by_retry(tab, system):
     expect(tab.log).not_to_contain_text(REFUSED)
 
 
-def test_the_last_reply_and_no_other_can_be_made_anew(tab, system):
+def test_only_the_last_reply_can_be_retried(tab, system):
     tab.ask("first")
     with asks.held(system, at=3) as hold:
-        tab.say(hold.ask)
+        tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text("echo: please w0")
         tab.button("Stop").click()
         expect(tab.replies.last).to_contain_text("Stopped")
@@ -32,11 +32,11 @@ def test_the_last_reply_and_no_other_can_be_made_anew(tab, system):
         expect(tab.log).not_to_contain_text("Stopped")
         expect(tab.button("Retry")).to_have_count(0)
     expect(tab.text(tab.replies)).to_have_text(["echo: first", hold.text])
-    expect(tab.said).to_have_count(2)
+    expect(tab.messages).to_have_count(2)
 
 
-def test_a_reply_that_failed_and_is_not_the_last_can_be_asked_for_again(tab, system):
-    tab.say(asks.fails_once(system))
+def test_the_message_of_an_earlier_failed_reply_can_be_sent_again(tab, system):
+    tab.send(asks.fails_once(system))
     expect(tab.replies.last).to_contain_text(REFUSED)
     tab.ask("something else")
     tab.button("Ask again").click()
@@ -45,8 +45,8 @@ def test_a_reply_that_failed_and_is_not_the_last_can_be_asked_for_again(tab, sys
     expect(tab.replies.first).to_contain_text(REFUSED)
 
 
-def test_a_message_that_is_too_long_is_kept_with_the_reason_and_can_be_mended(tab):
-    tab.say("x" * 4001)
+def test_a_message_that_is_too_long_stays_with_the_reason_and_can_be_edited(tab):
+    tab.send("x" * 4001)
     expect(tab.unsent).to_contain_text("Not sent")
     expect(tab.unsent.get_by_role("alert")).to_contain_text("too long")
     tab.ask("the next one goes on")
@@ -55,6 +55,6 @@ def test_a_message_that_is_too_long_is_kept_with_the_reason_and_can_be_mended(ta
     expect(tab.unsent).to_contain_text("Not sent")
     tab.unsent.get_by_role("button", name="Edit").click()
     expect(tab.field).to_have_value("x" * 4001)
-    tab.say("short")
+    tab.send("short")
     tab.expect_reply("echo: short")
     expect(tab.unsent).to_have_count(0)
