@@ -8,7 +8,7 @@ export default defineConfig({
     outDir: "../web/static",
     emptyOutDir: true,
     assetsDir: "",
-    assetsInlineLimit: 0, // the page's policy has no room for inlined scripts
+    assetsInlineLimit: 0, // the Content-Security-Policy forbids inline scripts
     modulePreload: { polyfill: false },
     target: "es2022",
   },
@@ -21,7 +21,7 @@ export default defineConfig({
         target: server,
         ws: true,
         changeOrigin: true,
-        // A chat's address is the page; only its socket is the server's.
+        // A chat's path is the page. Only a WebSocket goes to the server.
         bypass: (request) => (request.headers.upgrade ? undefined : "/static/index.html"),
       },
     },

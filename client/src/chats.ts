@@ -1,39 +1,40 @@
-// The chats of this browser: what stands behind an address that itself gives nothing away.
+// The chats of this browser. A chat's address contains a local id; its token is only in the storage.
 
 import { Drafts } from "./drafts";
-import { newId } from "./identity";
-import { Outbox } from "./outbox";
-import { type Entries, Shelf } from "./storage";
+import { newId } from "./ids";
+import { type BrowserStorage, TypedStorage } from "./storage";
+import { UnsentMessages } from "./unsent-messages";
 
-export interface Entry {
-  /** In the address; it means nothing on another computer. */
+export interface ChatEntry {
+  /** The id in the address. It is known to this browser only. */
   id: string;
   token: string;
+  /** The person's name. */
   name: string;
-  /** When something was last said. */
+  /** The time of the last message. */
   used: string;
-  /** What was said first, shortened. */
+  /** The first message, shortened. */
   title?: string;
-  /** The server has forgotten it. */
+  /** Whether the server has deleted the session. */
   ended?: boolean;
 }
 
-const PREFIX = "chat/";
-const TITLE = 80; // characters
-const ENDED_FOR = 24 * 3600 * 1000; // ms for which the address of an ended chat still says so
+const KEY_PREFIX = "chat/";
+const MAX_TITLE_LENGTH = 80; // characters
+const ENDED_CHAT_EXPIRY = 24 * 3600 * 1000; // ms after the last message
 
 export class Chats {
-  private readonly shelf: Shelf<Entry>;
-  private readonly names: Shelf<string>;
+  private readonly items: TypedStorage<ChatEntry>;
+  private readonly names: TypedStorage<string>;
   private readonly listeners = new Set<() => void>();
-  private listed: readonly Entry[];
+  private entries: readonly ChatEntry[];
 
-  constructor(private readonly entries: Entries) {
-    this.shelf = new Shelf(PREFIX, entries);
-    this.names = new Shelf("chat-name", entries);
-    this.listed = this.read();
-    for (const { id, ended, used } of this.listed)
-      if (ended && Date.now() - Date.parse(used) > ENDED_FOR) this.drop(id);
+  constructor(private readonly storage: BrowserStorage) {
+    this.items = new TypedStorage(KEY_PREFIX, storage);
+    this.names = new TypedStorage("chat-name", storage);
+    this.entries = this.load();
+    for (const { id, ended, used } of this.entries)
+      if (ended && Date.now() - Date.parse(used) > ENDED_CHAT_EXPIRY) this.remove(id);
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -41,63 +42,65 @@ export class Chats {
     return () => this.listeners.delete(listener);
   };
 
-  /** Return all chats, the one used last first. */
-  readonly all = (): readonly Entry[] => this.listed;
+  /** Return all chats, the most recently used first. */
+  readonly all = (): readonly ChatEntry[] => this.entries;
 
-  get(id: string): Entry | undefined {
-    return this.listed.find((entry) => entry.id === id);
+  get(id: string): ChatEntry | undefined {
+    return this.entries.find((entry) => entry.id === id);
   }
 
-  /** Return the name that was used last, "" at first. */
-  get name(): string {
+  /** The name under which the last chat was started, "" if there was none. */
+  get lastName(): string {
     return this.names.get("") ?? "";
   }
 
-  add(name: string, token: string): Entry {
+  add(name: string, token: string): ChatEntry {
     const entry = { id: newId(), token, name, used: new Date().toISOString() };
-    this.names.put("", name);
-    this.put(entry);
+    this.names.set("", name);
+    this.save(entry);
     return entry;
   }
 
-  /** Note what was said first and when something was said last. */
-  note(id: string, first: string, last: string): void {
-    const title = first.replace(/\s+/g, " ").slice(0, TITLE);
+  /** Store the chat's title, from its first message, and the time of its last message. */
+  update(id: string, firstMessage: string, lastTimestamp: string): void {
+    const title = firstMessage.replace(/\s+/g, " ").slice(0, MAX_TITLE_LENGTH);
     const entry = this.get(id);
-    if (entry && (entry.title !== title || entry.used < last)) this.put({ ...entry, title, used: last });
+    if (entry && (entry.title !== title || entry.used < lastTimestamp))
+      this.save({ ...entry, title, used: lastTimestamp });
   }
 
-  end(id: string): void {
+  markEnded(id: string): void {
     const entry = this.get(id);
-    if (entry && !entry.ended) this.put({ ...entry, ended: true });
+    if (entry && !entry.ended) this.save({ ...entry, ended: true });
   }
 
-  /** Forget a chat, with what was written in it and not sent. */
-  drop(id: string): void {
-    this.shelf.drop(id);
-    new Outbox(id, this.entries).clear();
-    new Drafts(this.entries).keep(id, "");
-    this.refresh();
+  /** Remove a chat from this browser, with its draft and its unsent messages. */
+  remove(id: string): void {
+    this.items.delete(id);
+    new UnsentMessages(id, this.storage).clear();
+    new Drafts(this.storage).save(id, "");
+    this.reload();
   }
 
-  /** Take over what another tab did. What it erased stays erased, whatever was noted here since. */
-  readonly heard = ({ key, newValue }: Pick<StorageEvent, "key" | "newValue">): void => {
-    if (key?.startsWith(PREFIX) && newValue === null) this.drop(key.slice(PREFIX.length));
-    else this.refresh();
+  /** Apply a change that another tab made. */
+  readonly onStorageEvent = ({ key, newValue }: Pick<StorageEvent, "key" | "newValue">): void => {
+    // This tab may have written the chat again after the other tab removed it: remove it here too.
+    if (key?.startsWith(KEY_PREFIX) && newValue === null) this.remove(key.slice(KEY_PREFIX.length));
+    else this.reload();
   };
 
-  /** Look again. */
-  refresh(): void {
-    this.listed = this.read();
+  /** Read the chats from the storage again, and notify the listeners. */
+  reload(): void {
+    this.entries = this.load();
     for (const listener of this.listeners) listener();
   }
 
-  private put(entry: Entry): void {
-    this.shelf.put(entry.id, entry);
-    this.refresh();
+  private save(entry: ChatEntry): void {
+    this.items.set(entry.id, entry);
+    this.reload();
   }
 
-  private read(): readonly Entry[] {
-    return this.shelf.all().sort((a, b) => (a.used < b.used ? 1 : -1));
+  private load(): readonly ChatEntry[] {
+    return this.items.all().sort((a, b) => (a.used < b.used ? 1 : -1));
   }
 }

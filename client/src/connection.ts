@@ -1,53 +1,57 @@
-// One chat's connection: it stays open, sends what is written in turn, and folds what comes.
+// The connection of one chat to the server: it reconnects, sends the person's messages one after the
+// other, and applies the server's frames to the chat.
 
-import { type Chat, EMPTY, fold, type Own, replyOf, retryable, unanswered } from "./fold";
-import { Heartbeat, type Times } from "./heartbeat";
-import { newId } from "./identity";
-import type { Outbox } from "./outbox";
-import { pause } from "./pause";
-import type { Standing } from "./sessions";
-import { type Asked, type Ping, readFrame, SUBPROTOCOL } from "./wire";
+import { backoff } from "./backoff";
+import { type ClientRequest, parseFrame, type Ping, SUBPROTOCOL } from "./frames";
+import { Heartbeat, type HeartbeatTimings } from "./heartbeat";
+import { newId } from "./ids";
+import { type Chat, EMPTY_CHAT, reduce, replyOf, retryable, unanswered, type UnsentMessage } from "./reducer";
+import type { SessionStatus } from "./sessions";
+import type { UnsentMessages } from "./unsent-messages";
 
-/** The history comes within this, or the socket is given up. */
-const WELCOME_WITHIN = 10_000; // ms
-/** What was asked is acknowledged within this, or a socket that lives is given up all the same. */
-const ANSWER_WITHIN = 15_000; // ms; as long as `heartbeat` takes to find that it is dead
-/** How often a message that waits asks for its place. */
-const PLACE_EVERY = 10_000; // ms
-/** One handshake may fail because the server just starts: so many in turn are a refusal. */
-const REFUSALS = 2;
-/** A connection that lived this long was a good one: the next try starts from the shortest pause. */
-const STEADY_AFTER = 5_000; // ms
-/** The server says how long it wants to rest; not longer than this. */
-const LONGEST_REST = 60_000; // ms
+/** The WebSocket is closed if the history does not arrive within this time. */
+const HISTORY_TIMEOUT = 10_000; // ms
+/** The WebSocket is closed if a request is not answered within this time. */
+const RESPONSE_TIMEOUT = 15_000; // ms; a heartbeat needs as long to detect a dead connection
+/** How often the position of the oldest unanswered message is requested. */
+const POSITION_INTERVAL = 10_000; // ms
+/** One handshake can fail because the server is starting. This many in a row are a refusal. */
+const MIN_REFUSED_HANDSHAKES = 2;
+/** The back-off starts again from its first delay after a connection of at least this duration. */
+const STABLE_CONNECTION = 5_000; // ms
+/** The upper bound of the server's `retry_after`. */
+const MAX_RETRY_AFTER = 60_000; // ms
 
-const GONE = 1008;
-const TOO_BIG = 1009;
+// Close codes.
+const ABNORMAL_CLOSURE = 1006; // no close frame was received
+const SESSION_GONE = 1008;
+const MESSAGE_TOO_BIG = 1009;
+
 const TOO_LONG = "That message is too long. Please shorten it.";
 
-export type Link = "connecting" | "live" | "away" | "gone";
+export type ConnectionStatus = "connecting" | "connected" | "disconnected" | "ended";
 
-/** Why the chat is away although something answers over HTTP. */
-export type Trouble = "refused" | "busy";
+/** Why the WebSocket cannot be opened, if HTTP requests are answered. */
+export type ConnectionFailure = "refused" | "busy";
 
 export interface State {
   chat: Chat;
-  link: Link;
-  trouble: Trouble | null;
+  status: ConnectionStatus;
+  failure: ConnectionFailure | null;
 }
 
 export interface Options {
   url: string;
   token: string;
-  outbox: Outbox;
-  /** Ask over HTTP how the session stands; browsers do not say why a handshake failed. */
-  standing: () => Promise<Standing>;
+  unsentMessages: UnsentMessages;
+  /** Asks for the session's status over HTTP. Browsers do not report why a handshake failed. */
+  sessionStatus: () => Promise<SessionStatus>;
   Socket?: typeof WebSocket;
-  pause?: typeof pause;
-  beats?: Times;
-  welcomeWithin?: number;
-  answerWithin?: number;
-  placeEvery?: number;
+  backoff?: typeof backoff;
+  heartbeatTimings?: HeartbeatTimings;
+  historyTimeout?: number;
+  responseTimeout?: number;
+  positionInterval?: number;
 }
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
@@ -56,31 +60,32 @@ export class Connection {
   private state: State;
   private readonly listeners = new Set<() => void>();
   private socket: WebSocket | null = null;
-  private tries = 0;
-  private refusals = 0; // handshakes in turn that failed while HTTP was answered
-  private asksWhy = false;
-  private liveSince = Infinity;
-  /** The id that the server has been asked to acknowledge. One at a time keeps the order. */
-  private asked: string | null = null;
-  private again: Timer; // the next try to connect
-  private answer: Timer; // by when the server must have answered
-  private resume: Timer; // when the server takes messages again
-  private places: ReturnType<typeof setInterval> | undefined;
+  private attempts = 0; // to connect, since the last stable connection
+  private refusedHandshakes = 0; // in a row, while HTTP requests were answered
+  private isCheckingSession = false;
+  private connectedSince = Infinity;
+  /** The id of the request that is not acknowledged yet. One at a time, which keeps the order. */
+  private pendingRequest: string | null = null;
+  private reconnectTimer: Timer;
+  private responseTimer: Timer;
+  private resumeTimer: Timer; // set while the server wants no messages
+  private positionTimer: ReturnType<typeof setInterval> | undefined;
   private readonly heartbeat: Heartbeat;
 
   constructor(private readonly options: Options) {
-    const chat = { ...EMPTY, own: options.outbox.load() };
-    this.state = { chat, link: "connecting", trouble: null };
-    const ping = () => this.send({ type: "ping" });
-    const isOwed = () => this.asked !== null || unanswered(this.state.chat).length > 0;
+    const chat = { ...EMPTY_CHAT, unsent: options.unsentMessages.load() };
+    this.state = { chat, status: "connecting", failure: null };
+    const sendPing = () => this.send({ type: "ping" });
+    const isResponsePending = () =>
+      this.pendingRequest !== null || unanswered(this.state.chat).length > 0;
     const onDead = () => {
-      this.drop();
-      this.hurry();
+      this.abort();
+      this.reconnectNow();
     };
-    this.heartbeat = new Heartbeat({ ping, isOwed, onDead }, options.beats);
+    this.heartbeat = new Heartbeat({ sendPing, isResponsePending, onDead }, options.heartbeatTimings);
   }
 
-  // For whoever shows the chat
+  // State
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -89,214 +94,219 @@ export class Connection {
 
   readonly current = (): State => this.state;
 
-  /** Connect, and stay connected until `close`. */
+  // Connecting
+
+  /** Connect, and reconnect until `close` is called. */
   open(): void {
-    clearTimeout(this.again);
-    this.again = undefined;
-    if (this.socket || this.state.link === "gone") return;
-    this.show({ link: "connecting" });
+    clearTimeout(this.reconnectTimer);
+    this.reconnectTimer = undefined;
+    if (this.socket || this.state.status === "ended") return;
+    this.update({ status: "connecting" });
     const { Socket = WebSocket, url, token } = this.options;
     const socket = new Socket(url, [SUBPROTOCOL, `bearer.${token}`]);
     this.socket = socket;
-    socket.onmessage = (event) => socket === this.socket && this.take(event.data);
-    socket.onclose = (event) => socket === this.socket && this.lost(event.code);
-    this.expectAnswer(this.options.welcomeWithin ?? WELCOME_WITHIN); // the history
+    socket.onmessage = (event) => socket === this.socket && this.onFrame(event.data);
+    socket.onclose = (event) => socket === this.socket && this.onClose(event.code);
+    this.startResponseTimer(this.options.historyTimeout ?? HISTORY_TIMEOUT);
   }
 
-  /** Disconnect; `open` connects again. */
+  /** Disconnect. `open` connects again. */
   close(): void {
-    this.leave();
-    clearTimeout(this.again);
-    if (this.state.link !== "gone") this.show({ link: "connecting" });
+    this.closeSocket();
+    clearTimeout(this.reconnectTimer);
+    if (this.state.status !== "ended") this.update({ status: "connecting" });
   }
 
-  /** Try now what would be tried later, since the network or the reader is back. */
-  hurry(): void {
-    if (this.again !== undefined) this.open();
+  /** If a reconnection is scheduled, do it now. */
+  reconnectNow(): void {
+    if (this.reconnectTimer !== undefined) this.open();
   }
 
-  /** Find out now whether the connection lives, since much may have happened unseen. */
+  /** Check now whether the connection is alive. For events after which it may be dead. */
   check(): void {
-    if (this.state.link === "live") this.heartbeat.check();
-    else this.hurry();
+    if (this.state.status === "connected") this.heartbeat.check();
+    else this.reconnectNow();
   }
 
-  /** Give up a socket that cannot work, since the network is away. */
-  drop(): void {
-    if (this.socket) this.lost(1006);
+  /** Drop the WebSocket without waiting for its close event, and schedule a reconnection. */
+  abort(): void {
+    if (this.socket) this.onClose(ABNORMAL_CLOSURE);
   }
 
-  // What a person does
+  // Actions of the person
 
-  say(text: string): void {
+  sendMessage(text: string): void {
     const msg = text.trim();
     if (!msg) return;
-    const own: Own = { id: newId(), msg, timestamp: new Date().toISOString() };
-    this.show({ chat: { ...this.state.chat, own: [...this.state.chat.own, own], notice: null } });
-    this.next();
+    const message: UnsentMessage = { id: newId(), msg, timestamp: new Date().toISOString() };
+    const { chat } = this.state;
+    this.update({ chat: { ...chat, unsent: [...chat.unsent, message], notice: null } });
+    this.sendNext();
   }
 
-  /** Take back a message that was not sent or was refused; return its text. */
-  takeBack(id: string): string {
+  /** Remove a message that was not sent or was refused, and return its text. */
+  removeUnsent(id: string): string {
     const { chat } = this.state;
-    const taken = chat.own.find((own) => own.id === id);
-    this.show({ chat: { ...chat, own: chat.own.filter((own) => own !== taken) } });
-    return taken?.msg ?? "";
+    const removed = chat.unsent.find((message) => message.id === id);
+    this.update({ chat: { ...chat, unsent: chat.unsent.filter((message) => message !== removed) } });
+    return removed?.msg ?? "";
   }
 
   /** Send a refused message again. */
-  sayAgain(id: string): void {
-    const { chat } = this.state;
-    const own = chat.own.map((own) => (own.id === id ? { ...own, refused: undefined } : own));
-    this.show({ chat: { ...chat, own } });
-    this.next();
+  resend(id: string): void {
+    this.setRefused(id, undefined);
+    this.sendNext();
   }
 
   stop(): void {
-    const asked = unanswered(this.state.chat)[0];
-    if (asked) this.send({ type: "stop", id: asked.id });
+    const oldest = unanswered(this.state.chat)[0];
+    if (oldest) this.send({ type: "stop", id: oldest.id });
   }
 
   retry(): void {
     const last = retryable(this.state.chat);
     const reply = last && replyOf(this.state.chat, last.id);
-    if (!last || !reply || this.state.link !== "live" || this.asked) return;
-    this.show({ chat: { ...this.state.chat, retrying: { id: last.id, reply: reply.id }, notice: null } });
-    this.ask({ type: "retry", id: last.id });
+    if (!last || !reply || this.state.status !== "connected" || this.pendingRequest) return;
+    const pendingRetry = { id: last.id, replyId: reply.id };
+    this.update({ chat: { ...this.state.chat, pendingRetry, notice: null } });
+    this.sendRequest({ type: "retry", id: last.id });
   }
 
-  // What happens
+  // Events of the WebSocket
 
-  private take(data: unknown): void {
-    if (this.state.link === "live") this.heartbeat.heard();
-    const frame = readFrame(data); // none where all that counts is that something was heard
+  private onFrame(data: unknown): void {
+    if (this.state.status === "connected") this.heartbeat.frameReceived();
+    const frame = parseFrame(data);
     if (!frame) return;
-    const chat = fold(this.state.chat, frame);
-    if (chat === "gap") return this.lost(1006);
-    if (frame.type === "history") this.show({ chat, link: this.begin(), trouble: null });
-    else this.show({ chat });
-    if ((frame.type === "ack" || frame.type === "error") && frame.id && frame.id === this.asked) {
-      this.answered();
-      if (frame.type === "error" && frame.retry_after !== undefined) this.rest(frame.retry_after);
+    const chat = reduce(this.state.chat, frame);
+    if (chat === "gap") return this.onClose(ABNORMAL_CLOSURE);
+    if (frame.type === "history") this.onHistory(chat);
+    else this.update({ chat });
+    if ((frame.type === "ack" || frame.type === "error") && frame.id && frame.id === this.pendingRequest) {
+      this.finishRequest();
+      if (frame.type === "error" && frame.retry_after !== undefined) this.pauseSending(frame.retry_after);
     }
-    this.next();
+    this.sendNext();
   }
 
-  private begin(): Link {
-    this.liveSince = Math.min(this.liveSince, Date.now());
-    this.answered();
-    this.heartbeat.heard();
-    this.refusals = 0;
-    clearInterval(this.places);
-    this.places = setInterval(() => this.askForPlace(), this.options.placeEvery ?? PLACE_EVERY);
-    // After this round of frames: what waits in the outbox goes first.
-    queueMicrotask(() => this.askForPlace());
-    return "live";
+  private onHistory(chat: Chat): void {
+    this.connectedSince = Math.min(this.connectedSince, Date.now());
+    this.finishRequest();
+    this.heartbeat.frameReceived();
+    this.refusedHandshakes = 0;
+    clearInterval(this.positionTimer);
+    const interval = this.options.positionInterval ?? POSITION_INTERVAL;
+    this.positionTimer = setInterval(() => this.requestPosition(), interval);
+    // Deferred, because unsent messages go first.
+    queueMicrotask(() => this.requestPosition());
+    this.update({ chat, status: "connected", failure: null });
   }
 
-  private lost(code: number): void {
-    // One that was never live and was not closed with a reason; its handshake failed, or might
-    // as well have.
-    const failed = this.liveSince === Infinity && code === 1006;
-    if (code === TOO_BIG && this.asked) this.refuseAsked();
-    if (Date.now() - this.liveSince >= STEADY_AFTER) this.tries = 0;
-    this.leave();
-    if (code === GONE) return this.show({ link: "gone" });
-    this.show({ link: "away" });
-    const wait = (this.options.pause ?? pause)(code, this.tries++);
-    this.again = setTimeout(() => this.open(), wait);
-    if (failed) void this.askWhy();
-    else this.show({ trouble: null });
+  private onClose(code: number): void {
+    // The handshake failed, or the WebSocket was closed before the history without a close frame.
+    const failed = this.connectedSince === Infinity && code === ABNORMAL_CLOSURE;
+    if (code === MESSAGE_TOO_BIG && this.pendingRequest) this.setRefused(this.pendingRequest, TOO_LONG);
+    if (Date.now() - this.connectedSince >= STABLE_CONNECTION) this.attempts = 0;
+    this.closeSocket();
+    if (code === SESSION_GONE) return this.update({ status: "ended" });
+    this.update({ status: "disconnected" });
+    const delay = (this.options.backoff ?? backoff)(code, this.attempts++);
+    this.reconnectTimer = setTimeout(() => this.open(), delay);
+    if (failed) void this.checkSession();
+    else this.update({ failure: null });
   }
 
-  private async askWhy(): Promise<void> {
-    if (this.asksWhy) return;
-    this.asksWhy = true;
-    const standing = await this.options.standing();
-    this.asksWhy = false;
-    if (standing === "gone") {
-      clearTimeout(this.again);
-      this.leave();
-      return this.show({ link: "gone" });
+  /** Find out over HTTP why the WebSocket could not be opened. */
+  private async checkSession(): Promise<void> {
+    if (this.isCheckingSession) return;
+    this.isCheckingSession = true;
+    const session = await this.options.sessionStatus();
+    this.isCheckingSession = false;
+    if (session === "gone") {
+      clearTimeout(this.reconnectTimer);
+      this.closeSocket();
+      return this.update({ status: "ended" });
     }
-    if (this.state.link === "live") return;
-    this.refusals = standing === "refused" ? this.refusals + 1 : 0;
-    if (this.refusals >= REFUSALS) this.show({ trouble: "refused" });
-    else if (standing !== "refused") this.show({ trouble: standing === "busy" ? "busy" : null });
+    if (this.state.status === "connected") return;
+    this.refusedHandshakes = session === "refused" ? this.refusedHandshakes + 1 : 0;
+    if (this.refusedHandshakes >= MIN_REFUSED_HANDSHAKES) this.update({ failure: "refused" });
+    else if (session !== "refused") this.update({ failure: session === "busy" ? "busy" : null });
   }
 
-  private refuseAsked(): void {
-    const { chat } = this.state;
-    const own = chat.own.map((own) => (own.id === this.asked ? { ...own, refused: TOO_LONG } : own));
-    this.show({ chat: { ...chat, own } });
-  }
-
-  private leave(): void {
+  private closeSocket(): void {
     const socket = this.socket;
     this.socket = null;
-    this.liveSince = Infinity;
-    this.answered();
-    clearTimeout(this.resume);
-    this.resume = undefined;
-    clearInterval(this.places);
+    this.connectedSince = Infinity;
+    this.finishRequest();
+    clearTimeout(this.resumeTimer);
+    this.resumeTimer = undefined;
+    clearInterval(this.positionTimer);
     this.heartbeat.stop();
     socket?.close();
   }
 
-  // What is sent
+  // Sending
 
-  /** Send the next message, if the one before is acknowledged. */
-  private next(): void {
-    const own = this.state.chat.own.find((own) => !own.refused);
-    if (own && this.isFree()) this.ask({ type: "message", id: own.id, msg: own.msg });
+  /** Send the next unsent message, if no request is pending. */
+  private sendNext(): void {
+    const message = this.state.chat.unsent.find(({ refused }) => !refused);
+    if (message && this.canSend()) this.sendRequest({ type: "message", id: message.id, msg: message.msg });
   }
 
-  /** A message that is sent again is only acknowledged again, with its place. */
-  private askForPlace(): void {
+  /** Request the oldest unanswered message's position: the server acknowledges a known id again. */
+  private requestPosition(): void {
     const { chat } = this.state;
-    const waits = unanswered(chat)[0];
-    if (waits && !replyOf(chat, waits.id) && this.isFree())
-      this.ask({ type: "message", id: waits.id, msg: waits.msg });
+    const oldest = unanswered(chat)[0];
+    if (oldest && !replyOf(chat, oldest.id) && this.canSend())
+      this.sendRequest({ type: "message", id: oldest.id, msg: oldest.msg });
   }
 
-  private isFree(): boolean {
-    return this.state.link === "live" && !this.asked && this.resume === undefined;
+  private canSend(): boolean {
+    return this.state.status === "connected" && !this.pendingRequest && this.resumeTimer === undefined;
   }
 
-  private ask(frame: Asked): void {
-    this.asked = frame.id;
-    this.send(frame);
-    this.heartbeat.asked();
-    this.expectAnswer(this.options.answerWithin ?? ANSWER_WITHIN);
+  private sendRequest(request: ClientRequest): void {
+    this.pendingRequest = request.id;
+    this.send(request);
+    this.heartbeat.requestSent();
+    this.startResponseTimer(this.options.responseTimeout ?? RESPONSE_TIMEOUT);
   }
 
-  private send(frame: Asked | Ping): void {
-    if (this.state.link === "live") this.socket?.send(JSON.stringify(frame));
+  private send(frame: ClientRequest | Ping): void {
+    if (this.state.status === "connected") this.socket?.send(JSON.stringify(frame));
   }
 
-  private expectAnswer(within: number): void {
-    clearTimeout(this.answer);
-    this.answer = setTimeout(() => this.drop(), within);
+  private startResponseTimer(timeout: number): void {
+    clearTimeout(this.responseTimer);
+    this.responseTimer = setTimeout(() => this.abort(), timeout);
   }
 
-  private answered(): void {
-    this.asked = null;
-    clearTimeout(this.answer);
+  private finishRequest(): void {
+    this.pendingRequest = null;
+    clearTimeout(this.responseTimer);
   }
 
-  /** Send nothing for some seconds. */
-  private rest(seconds: number): void {
-    this.resume = setTimeout(() => {
-      this.resume = undefined;
-      this.next();
-    }, Math.min(seconds * 1000, LONGEST_REST));
+  /** Send no messages for some seconds. */
+  private pauseSending(seconds: number): void {
+    this.resumeTimer = setTimeout(() => {
+      this.resumeTimer = undefined;
+      this.sendNext();
+    }, Math.min(seconds * 1000, MAX_RETRY_AFTER));
   }
 
-  private show(change: Partial<State>): void {
+  // Changing the state
+
+  private setRefused(id: string, refused: string | undefined): void {
+    const { chat } = this.state;
+    const unsent = chat.unsent.map((message) => (message.id === id ? { ...message, refused } : message));
+    this.update({ chat: { ...chat, unsent } });
+  }
+
+  private update(change: Partial<State>): void {
     const before = this.state;
     this.state = { ...before, ...change };
-    if (this.state.chat.own !== before.chat.own)
-      this.options.outbox.keep(this.state.chat.own, before.chat.own);
+    if (this.state.chat.unsent !== before.chat.unsent)
+      this.options.unsentMessages.save(this.state.chat.unsent, before.chat.unsent);
     for (const listener of this.listeners) listener();
   }
 }

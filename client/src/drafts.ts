@@ -1,20 +1,20 @@
-// What is being written in each chat, kept across reloads.
+// The text in each chat's input field, stored across reloads.
 
-import { type Entries, Shelf } from "./storage";
+import { type BrowserStorage, TypedStorage } from "./storage";
 
 export class Drafts {
-  private readonly shelf: Shelf<string>;
+  private readonly items: TypedStorage<string>;
 
-  constructor(entries: Entries) {
-    this.shelf = new Shelf("chat-draft/", entries);
+  constructor(storage: BrowserStorage) {
+    this.items = new TypedStorage("chat-draft/", storage);
   }
 
-  load(chat: string): string {
-    return this.shelf.get(chat) ?? "";
+  load(chatId: string): string {
+    return this.items.get(chatId) ?? "";
   }
 
-  keep(chat: string, text: string): void {
-    if (text) this.shelf.put(chat, text);
-    else this.shelf.drop(chat);
+  save(chatId: string, text: string): void {
+    if (text) this.items.set(chatId, text);
+    else this.items.delete(chatId);
   }
 }

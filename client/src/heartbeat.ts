@@ -1,87 +1,91 @@
-// Whether the other end of a connection is still there. A network can go silent without closing
-// anything, and browsers do not show WebSocket pings to a page: it has to ask.
+// Detects a dead connection. A network can stop delivering without closing the WebSocket, and
+// browsers hide the protocol's own pings from a page. So the page sends a `ping` frame.
 
-export interface Times {
-  /** So long nothing may be heard while the server owes something; then it is pinged. */
-  owed: number;
-  /** And so long while it owes nothing. */
-  idle: number;
-  /** Any frame must come within this after a ping, or the connection is dead. */
-  answer: number;
+export interface HeartbeatTimings {
+  /** Silence in ms before a ping while a response is pending. */
+  pendingInterval: number;
+  /** Silence in ms before a ping while no response is pending. */
+  idleInterval: number;
+  /** Time in ms after a ping within which any frame must arrive. */
+  pongTimeout: number;
 }
 
-export const TIMES: Times = { owed: 10_000, idle: 25_000, answer: 5_000 }; // ms
+export const HEARTBEAT_TIMINGS: HeartbeatTimings = {
+  pendingInterval: 10_000,
+  idleInterval: 25_000,
+  pongTimeout: 5_000,
+};
 
-/** A timer that fires so much too late says that the page was asleep, and not what it missed. */
-const LATE = 2_000; // ms
+/** A timer that fires later than this shows that the page was suspended. */
+const MAX_TIMER_DELAY = 2_000; // ms
 
-export interface Ends {
-  ping: () => void;
-  /** Whether the server owes a reply or an acknowledgement. */
-  isOwed: () => boolean;
-  /** The connection is dead. */
+export interface HeartbeatCallbacks {
+  sendPing: () => void;
+  /** Whether the server has to send a reply or an acknowledgement. */
+  isResponsePending: () => boolean;
   onDead: () => void;
 }
 
-/** The rule: silence leads to a ping, and a ping without any answer to the end. */
+/** Sends a ping after a silence. If no frame follows the ping, the connection is dead. */
 export class Heartbeat {
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private due = 0; // when the timer should fire
-  private pinged = false; // and nothing was heard since
-  private excused = false; // it was pinged once more, since the page had slept
+  private timerDue = 0; // the time when the timer should fire
+  private pongPending = false; // no frame has arrived since the last ping
+  private pingRepeated = false; // the ping was sent a second time, after the page was suspended
 
   constructor(
-    private readonly ends: Ends,
-    private readonly times: Times = TIMES,
+    private readonly callbacks: HeartbeatCallbacks,
+    private readonly timings: HeartbeatTimings = HEARTBEAT_TIMINGS,
   ) {}
 
-  /** Something was heard: count from now. */
-  heard(): void {
-    this.pinged = this.excused = false;
-    this.wait(this.times.owed, () => this.quiet());
+  /** Restart the silence. Call it for each frame that arrives. */
+  frameReceived(): void {
+    this.pongPending = this.pingRepeated = false;
+    this.schedule(this.timings.pendingInterval, () => this.onSilence());
   }
 
-  /** The server has just been asked for something: it has its time to answer. */
-  asked(): void {
-    if (!this.pinged) this.heard();
+  /** Restart the silence, unless a pong is pending. Call it for each request that is sent. */
+  requestSent(): void {
+    if (!this.pongPending) this.frameReceived();
   }
 
-  /** Find out now, since the page may have missed the end of the connection. */
+  /** Send a ping now. Call it when the page may have missed the end of the connection. */
   check(): void {
-    // A ping whose answer is due is not asked for again: that would put off its judgement.
-    if (!this.pinged || Date.now() > this.due) this.ping();
+    // Another ping while a pong is pending would extend the pong's timeout.
+    if (!this.pongPending || Date.now() > this.timerDue) this.ping();
   }
 
   stop(): void {
     clearTimeout(this.timer);
-    this.pinged = this.excused = false;
+    this.pongPending = this.pingRepeated = false;
   }
 
-  private quiet(): void {
-    if (this.ends.isOwed()) this.ping();
-    else this.wait(this.times.idle - this.times.owed, () => this.ping());
+  private onSilence(): void {
+    const { idleInterval, pendingInterval } = this.timings;
+    if (this.callbacks.isResponsePending()) this.ping();
+    else this.schedule(idleInterval - pendingInterval, () => this.ping());
   }
 
   private ping(): void {
-    this.pinged = true;
-    this.wait(this.times.answer, () => this.judge());
-    this.ends.ping();
+    this.pongPending = true;
+    this.schedule(this.timings.pongTimeout, () => this.onPongTimeout());
+    this.callbacks.sendPing();
   }
 
-  private judge(): void {
-    // The answer may be here and not read yet.
-    // In a hidden tab every timer is late: so once only.
-    if (!this.excused && Date.now() - this.due > LATE) {
-      this.excused = true;
+  private onPongTimeout(): void {
+    // After a suspension, the pong may have arrived without having been processed: ping once more.
+    // Only once, because in a hidden tab every timer is late.
+    if (!this.pingRepeated && Date.now() - this.timerDue > MAX_TIMER_DELAY) {
+      this.pingRepeated = true;
       return this.ping();
     }
     this.stop();
-    this.ends.onDead();
+    this.callbacks.onDead();
   }
 
-  private wait(ms: number, then: () => void): void {
+  private schedule(ms: number, callback: () => void): void {
     clearTimeout(this.timer);
-    this.due = Date.now() + ms;
-    this.timer = setTimeout(then, ms);
+    this.timerDue = Date.now() + ms;
+    this.timer = setTimeout(callback, ms);
   }
 }

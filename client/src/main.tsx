@@ -3,19 +3,19 @@ import { createRoot } from "react-dom/client";
 
 import { Chats } from "./chats";
 import { App } from "./page/app";
-import { Boundary } from "./page/boundary";
-import { Broken } from "./page/broken";
-import { openEntries } from "./storage";
+import { ErrorBoundary } from "./page/error-boundary";
+import { ErrorPage } from "./page/error-page";
+import { openStorage } from "./storage";
 import "./styles.css";
 
-const entries = openEntries();
-const chats = new Chats(entries);
-addEventListener("storage", chats.heard);
+const storage = openStorage();
+const chats = new Chats(storage);
+addEventListener("storage", chats.onStorageEvent);
 
 createRoot(document.getElementById("page")!).render(
   <StrictMode>
-    <Boundary of={null} fallback={<Broken chats={chats} />}>
-      <App chats={chats} entries={entries} />
-    </Boundary>
+    <ErrorBoundary resetKey={null} fallback={<ErrorPage chats={chats} />}>
+      <App chats={chats} storage={storage} />
+    </ErrorBoundary>
   </StrictMode>,
 );

@@ -1,72 +1,78 @@
-// The server's sessions over HTTP. The token travels in a header, never in an address.
+// The HTTP requests on sessions. The token is sent in a header, never in a URL.
 
-import type { Message, Session } from "./wire";
+import type { Message, Session } from "./frames";
 
-const ANSWER_WITHIN = 15_000; // ms
+const RESPONSE_TIMEOUT = 15_000; // ms
 
-export class Refused extends Error {}
+/** A request failed. The message is written for the person. */
+export class RequestError extends Error {}
 
-/** Begin a session and return its token; throw `Refused` with words for the person. */
-export async function begin(name: string): Promise<string> {
-  const answer = await ask("POST", "/token", {
+/** Create a session and return its token. Throws `RequestError`. */
+export async function createSession(name: string): Promise<string> {
+  const response = await request("POST", "/token", {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ name }),
   });
-  if (answer.ok) return (await answer.json()).token;
-  if (answer.status === 400) throw new Refused("Enter a name of 1 to 100 characters.");
-  if (answer.status === 429) {
-    const wait = Number(answer.headers.get("Retry-After"));
-    throw new Refused(`That was quick. Please try again ${wait > 1 ? `in ${wait} seconds` : "in a moment"}.`);
+  if (response.ok) return (await response.json()).token;
+  if (response.status === 400) throw new RequestError("Enter a name of 1 to 100 characters.");
+  if (response.status === 429) {
+    const seconds = Number(response.headers.get("Retry-After"));
+    const when = seconds > 1 ? `in ${seconds} seconds` : "in a moment";
+    throw new RequestError(`That was quick. Please try again ${when}.`);
   }
-  throw new Refused("The chat is out of reach right now. Please try again in a moment.");
+  throw new RequestError("The chat is out of reach right now. Please try again in a moment.");
 }
 
-/** Return a session and all that was said in it; throw `Refused` if it cannot be had. */
-export async function history(token: string): Promise<{ session: Session; messages: Message[] }> {
-  const answer = await ask("POST", "/refresh_token", bearer(token));
-  if (!answer.ok) throw new Refused("The chat cannot be had right now. Please try again in a moment.");
-  const { name, session_start, messages } = await answer.json();
-  return { session: { name, session_start }, messages: messages.map(untagged) };
+/** Return a session and all its messages. Throws `RequestError`. */
+export async function fetchHistory(token: string): Promise<{ session: Session; messages: Message[] }> {
+  const response = await request("POST", "/refresh_token", authorization(token));
+  if (!response.ok)
+    throw new RequestError("The chat cannot be had right now. Please try again in a moment.");
+  const { name, session_start, messages } = await response.json();
+  return { session: { name, session_start }, messages: messages.map(toMessage) };
 }
 
-/** Over HTTP the tag in a text says who speaks. */
-function untagged({ msg, ...rest }: { msg: string }): Message {
-  const bot = msg.startsWith("Bot: ");
-  return { ...rest, source: bot ? "bot" : "human", msg: msg.replace(/^(Bot|Human): /, "") } as Message;
+/** Over HTTP, a prefix in the text ("Bot: " or "Human: ") names the message's source. */
+function toMessage({ msg, ...rest }: { msg: string }): Message {
+  const source = msg.startsWith("Bot: ") ? "bot" : "human";
+  return { ...rest, source, msg: msg.replace(/^(Bot|Human): /, "") } as Message;
 }
 
 /**
- * How a session stands whose socket could not be opened: `gone`, `refused` (HTTP is answered: it is
- * the socket that is not wanted), `busy` (the server, or what stands behind it, is out of reach), or
- * `absent` (nobody answers).
+ * The state of a session whose WebSocket could not be opened:
+ *
+ * - `gone`: the session does not exist;
+ * - `refused`: HTTP works, so only the WebSocket is refused;
+ * - `busy`: the server is overloaded, or cannot reach what it needs;
+ * - `unreachable`: there was no HTTP response.
  */
-export type Standing = "gone" | "refused" | "busy" | "absent";
+export type SessionStatus = "gone" | "refused" | "busy" | "unreachable";
 
-/** Ask over HTTP how a session stands. */
-export async function standing(token: string): Promise<Standing> {
+/** Ask the server over HTTP for the state of a session. */
+export async function sessionStatus(token: string): Promise<SessionStatus> {
   try {
-    const { status } = await ask("POST", "/refresh_token", bearer(token));
+    const { status } = await request("POST", "/refresh_token", authorization(token));
     return status === 400 ? "gone" : status >= 500 || status === 429 ? "busy" : "refused";
   } catch {
-    return "absent";
+    return "unreachable";
   }
 }
 
-/** Erase a session and its history; throw `Refused` if that could not be done. */
-export async function erase(token: string): Promise<void> {
-  const answer = await ask("DELETE", "/token", bearer(token));
-  const done = answer.ok || answer.status === 400; // 400: it is gone already
-  if (!done) throw new Refused("It could not be erased. Please try again in a moment.");
+/** Erase a session and its history. Throws `RequestError`. */
+export async function eraseSession(token: string): Promise<void> {
+  const response = await request("DELETE", "/token", authorization(token));
+  const erased = response.ok || response.status === 400; // 400: it does not exist any more
+  if (!erased) throw new RequestError("It could not be erased. Please try again in a moment.");
 }
 
-function bearer(token: string): RequestInit {
+function authorization(token: string): RequestInit {
   return { headers: { Authorization: `Bearer ${token}` } };
 }
 
-async function ask(method: string, path: string, rest: RequestInit): Promise<Response> {
+async function request(method: string, path: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, { method, signal: AbortSignal.timeout(ANSWER_WITHIN), ...rest });
+    return await fetch(path, { method, signal: AbortSignal.timeout(RESPONSE_TIMEOUT), ...init });
   } catch {
-    throw new Refused("The server cannot be reached. Are you online?");
+    throw new RequestError("The server cannot be reached. Are you online?");
   }
 }

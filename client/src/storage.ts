@@ -1,66 +1,67 @@
-// The browser's storage, one entry a thing, so that tabs do not overwrite each other's lists.
+// The browser's storage. Each item has a key of its own, so that two tabs do not overwrite each
+// other's lists.
 
-/** What is used of `localStorage`. */
-export type Entries = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+/** The part of `localStorage` that the page uses. */
+export type BrowserStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
-/** Entries of one kind, under a prefix. Where the browser refuses storage, nothing is kept. */
-export class Shelf<T> {
+/** JSON values of one type, under a common key prefix. If the browser forbids storage, it is empty. */
+export class TypedStorage<T> {
   constructor(
     private readonly prefix: string,
-    private readonly entries: Entries,
+    private readonly storage: BrowserStorage,
   ) {}
 
   get(name: string): T | null {
     try {
-      return JSON.parse(this.entries.getItem(this.prefix + name) ?? "null");
+      return JSON.parse(this.storage.getItem(this.prefix + name) ?? "null");
     } catch {
       return null;
     }
   }
 
-  put(name: string, thing: T): void {
+  set(name: string, value: T): void {
     try {
-      this.entries.setItem(this.prefix + name, JSON.stringify(thing));
+      this.storage.setItem(this.prefix + name, JSON.stringify(value));
     } catch {
-      // full or forbidden: it lives as long as the page
+      // The storage is full or forbidden. The value is lost when the page is closed.
     }
   }
 
-  drop(name: string): void {
+  delete(name: string): void {
     try {
-      this.entries.removeItem(this.prefix + name);
+      this.storage.removeItem(this.prefix + name);
     } catch {
-      // forbidden: there is nothing to drop
+      // The storage is forbidden: there is nothing to delete.
     }
   }
 
-  /** Return all things of this kind, in no order. */
+  /** Return all values, in no particular order. */
   all(): T[] {
-    const things: T[] = [];
+    const values: T[] = [];
     try {
-      for (let i = 0; i < this.entries.length; i++) {
-        const key = this.entries.key(i);
-        const thing = key?.startsWith(this.prefix) && this.get(key.slice(this.prefix.length));
-        if (thing) things.push(thing);
+      for (let i = 0; i < this.storage.length; i++) {
+        const key = this.storage.key(i);
+        const value = key?.startsWith(this.prefix) && this.get(key.slice(this.prefix.length));
+        if (value) values.push(value);
       }
     } catch {
-      // forbidden
+      // The storage is forbidden.
     }
-    return things;
+    return values;
   }
 }
 
-/** Return the browser's storage, or where it is forbidden one that lives as long as the page. */
-export function openEntries(): Entries {
+/** Return `localStorage`, or a storage in memory if the browser forbids it. */
+export function openStorage(): BrowserStorage {
   try {
     localStorage.getItem("");
     return localStorage;
   } catch {
-    return new Memory();
+    return new MemoryStorage();
   }
 }
 
-class Memory implements Entries {
+class MemoryStorage implements BrowserStorage {
   private readonly map = new Map<string, string>();
   get length(): number {
     return this.map.size;

@@ -1,16 +1,16 @@
 // A chat as a Markdown file.
 
-import type { Chat } from "./fold";
-import type { Message } from "./wire";
-import { reason } from "./words";
+import { errorMessage } from "./error-messages";
+import type { Message } from "./frames";
+import type { Chat } from "./reducer";
 
-/** Return the chat as Markdown: each message under its speaker and its time. */
+/** Return the chat as Markdown. The heading of each message has its author and its time. */
 export function toMarkdown(chat: Chat): string {
   const name = chat.session?.name ?? "";
-  const title = `# Chat${name && ` of ${oneLine(name)}`}`;
+  const title = `# Chat${name && ` of ${toOneLine(name)}`}`;
   const begun = chat.session ? [`Begun ${chat.session.session_start}`] : [];
-  const turns = chat.messages.flatMap((message) => [heading(message, name), body(message)]);
-  return [title, ...begun, ...turns].filter(Boolean).join("\n\n") + "\n";
+  const messages = chat.messages.flatMap((message) => [heading(message, name), body(message)]);
+  return [title, ...begun, ...messages].filter(Boolean).join("\n\n") + "\n";
 }
 
 /** Return a name for the file. */
@@ -19,20 +19,20 @@ export function fileName(chat: Chat): string {
 }
 
 function heading(message: Message, name: string): string {
-  const speaker = message.source === "human" ? oneLine(name) || "You" : "Bot";
-  return `## ${speaker}${message.timestamp && ` · ${message.timestamp}`}`;
+  const author = message.source === "human" ? toOneLine(name) || "You" : "Bot";
+  return `## ${author}${message.timestamp && ` · ${message.timestamp}`}`;
 }
 
 function body(message: Message): string {
-  const note = message.source === "bot" && notes(message.status, message.error);
+  const note = message.source === "bot" && statusNote(message.status, message.error);
   return [message.msg, note].filter(Boolean).join("\n\n");
 }
 
-function notes(status: string, error?: string): string {
-  if (status === "failed") return `*${reason(error)}*`;
+function statusNote(status: string, error?: string): string {
+  if (status === "failed") return `*${errorMessage(error)}*`;
   return status === "stopped" ? "*Stopped.*" : status === "streaming" ? "*Not finished.*" : "";
 }
 
-function oneLine(text: string): string {
+function toOneLine(text: string): string {
   return text.replace(/\s+/g, " ").replace(/[#*_`<>[\]\\]/g, "\\$&");
 }

@@ -3,17 +3,20 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Heartbeat } from "../src/heartbeat";
 
 let heartbeat: Heartbeat;
-let owed: boolean;
+let isResponsePending: boolean;
 let pings: number;
-let dead: number;
+let deaths: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  owed = false;
-  pings = dead = 0;
-  const ends = { ping: () => void pings++, isOwed: () => owed, onDead: () => void dead++ };
-  heartbeat = new Heartbeat(ends);
-  heartbeat.heard();
+  isResponsePending = false;
+  pings = deaths = 0;
+  heartbeat = new Heartbeat({
+    sendPing: () => void pings++,
+    isResponsePending: () => isResponsePending,
+    onDead: () => void deaths++,
+  });
+  heartbeat.frameReceived();
 });
 
 afterEach(() => {
@@ -21,131 +24,132 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Let time pass while every timer stands still, as on a machine that sleeps. */
-function sleep(ms: number): void {
+/** Advance the clock without firing timers, as on a suspended machine. */
+function suspend(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
 }
 
+/** Advance the clock and fire timers. */
 function pass(seconds: number): void {
   vi.advanceTimersByTime(seconds * 1000);
 }
 
-describe("silence", () => {
-  it("leads to a ping after 10 s while a reply is due", () => {
-    owed = true;
+describe("after a silence", () => {
+  it("sends a ping after 10 s while a response is pending", () => {
+    isResponsePending = true;
     pass(9.9);
     expect(pings).toBe(0);
     pass(0.1);
     expect(pings).toBe(1);
   });
 
-  it("leads to a ping after 25 s while idle", () => {
+  it("sends a ping after 25 s while idle", () => {
     pass(24.9);
     expect(pings).toBe(0);
     pass(0.1);
     expect(pings).toBe(1);
   });
 
-  it("is the end 5 s after the ping", () => {
+  it("reports a dead connection 5 s after the ping", () => {
     pass(29.9);
-    expect(dead).toBe(0);
+    expect(deaths).toBe(0);
     pass(0.1);
-    expect(dead).toBe(1);
+    expect(deaths).toBe(1);
     pass(600);
-    expect([pings, dead]).toEqual([1, 1]);
+    expect([pings, deaths]).toEqual([1, 1]);
   });
 
-  it("counts from when something was asked", () => {
+  it("measures the silence from the last request", () => {
     pass(20);
-    owed = true;
-    heartbeat.asked();
+    isResponsePending = true;
+    heartbeat.requestSent();
     pass(9.9);
     expect(pings).toBe(0);
     pass(5);
-    expect([pings, dead]).toEqual([1, 0]);
+    expect([pings, deaths]).toEqual([1, 0]);
     pass(0.1);
-    expect(dead).toBe(1);
+    expect(deaths).toBe(1);
   });
 
-  it("that is broken by any frame counts anew, and answers a ping", () => {
+  it("accepts any frame as a pong, and measures the silence from it", () => {
     for (let round = 0; round < 5; round++) {
       pass(29.9);
-      heartbeat.heard();
+      heartbeat.frameReceived();
     }
-    expect([pings, dead]).toEqual([5, 0]);
+    expect([pings, deaths]).toEqual([5, 0]);
   });
 
-  it("is judged though something is asked again and again", () => {
+  it("reports a dead connection even if requests are sent after the ping", () => {
     pass(25);
     for (let second = 0; second < 5; second++) {
       pass(1);
-      if (!dead) heartbeat.asked();
+      if (!deaths) heartbeat.requestSent();
     }
-    expect(dead).toBe(1);
+    expect(deaths).toBe(1);
   });
 });
 
-describe("a check", () => {
-  it("pings at once, and is judged after 5 s", () => {
+describe("check", () => {
+  it("sends a ping at once, and reports a dead connection after 5 s", () => {
     heartbeat.check();
     expect(pings).toBe(1);
     pass(5);
-    expect(dead).toBe(1);
+    expect(deaths).toBe(1);
   });
 
-  it("that is asked for again does not put off its judgement", () => {
+  it("does not extend the timeout of a ping when it is called again", () => {
     heartbeat.check();
     pass(3);
     heartbeat.check();
     expect(pings).toBe(1);
     pass(2);
-    expect(dead).toBe(1);
+    expect(deaths).toBe(1);
   });
 
-  it("is nothing after the end", () => {
+  it("has no effect after stop", () => {
     heartbeat.check();
     heartbeat.stop();
     pass(600);
-    expect(dead).toBe(0);
+    expect(deaths).toBe(0);
   });
 });
 
-describe("a machine that slept", () => {
-  it("is not judged by a ping from before", () => {
+describe("after the machine was suspended", () => {
+  it("sends another ping instead of reporting a dead connection", () => {
     pass(26); // pinged
-    sleep(3_600_000);
+    suspend(3_600_000);
     pass(4); // the timer fires, an hour late
-    expect([pings, dead]).toEqual([2, 0]);
-    heartbeat.heard();
+    expect([pings, deaths]).toEqual([2, 0]);
+    heartbeat.frameReceived();
     pass(24);
-    expect(dead).toBe(0);
+    expect(deaths).toBe(0);
   });
 
-  it("is judged 5 s after it woke, in silence", () => {
+  it("reports a dead connection 5 s after the other ping", () => {
     pass(26);
-    sleep(3_600_000);
+    suspend(3_600_000);
     pass(4);
     pass(5);
-    expect(dead).toBe(1);
+    expect(deaths).toBe(1);
   });
 
-  it("asks anew when it is looked at before its timers fire", () => {
+  it("sends another ping when check is called before the timers fire", () => {
     pass(26);
-    sleep(3_600_000);
+    suspend(3_600_000);
     heartbeat.check();
     expect(pings).toBe(2);
     pass(4.9);
-    expect(dead).toBe(0);
+    expect(deaths).toBe(0);
     pass(0.1);
-    expect(dead).toBe(1);
+    expect(deaths).toBe(1);
   });
 
-  it("is judged in a tab whose timers are always late", () => {
+  it("reports a dead connection in a tab whose timers are always late", () => {
     pass(25);
     for (let late = 0; late < 2; late++) {
-      sleep(60_000);
+      suspend(60_000);
       pass(5);
     }
-    expect([pings, dead]).toEqual([2, 1]);
+    expect([pings, deaths]).toEqual([2, 1]);
   });
 });

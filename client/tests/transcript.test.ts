@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 
-import { EMPTY, fold } from "../src/fold";
+import type { ServerFrame } from "../src/frames";
+import { EMPTY_CHAT, reduce } from "../src/reducer";
 import { fileName, toMarkdown } from "../src/transcript";
-import type { Frame } from "../src/wire";
 
-const HISTORY: Frame = {
+const HISTORY: ServerFrame = {
   type: "history",
   session: { name: "Ada *L*", session_start: "2026-01-31T09:30:00.5+00:00" },
   messages: [
@@ -15,8 +15,8 @@ const HISTORY: Frame = {
   ],
 };
 
-it("has each message under its speaker and its time", () => {
-  const chat = fold(EMPTY, HISTORY);
+it("has a heading with the author and the time for each message", () => {
+  const chat = reduce(EMPTY_CHAT, HISTORY);
   if (chat === "gap") throw new Error("a history is never a gap");
   expect(toMarkdown(chat)).toBe(`# Chat of Ada \\*L\\*
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, and a whole system for it to talk to."""
+"""Chromium from Debian, and its tabs on the page of a whole system."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.browser.tab import Tab, Visitor
 from tests.system import System
 
 FLAGS = [
-    "--no-sandbox",  # it may run as root
+    "--no-sandbox",  # needed when the tests run as root
     "--disable-gpu",
-    # It asks nobody else for anything.
+    # No requests to other hosts.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -23,7 +23,7 @@ FLAGS = [
     "--no-first-run",
     "--host-resolver-rules=MAP chat.test 127.0.0.1",  # another name for this machine
 ]
-PATIENCE = 20_000  # ms; nothing takes that long unless it is broken
+PATIENCE = 20_000  # ms; the timeout of every expectation
 
 Visit = Callable[..., Tab]
 
@@ -31,7 +31,7 @@ Visit = Callable[..., Tab]
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
-    assert path, "there is no chromium: `make chromium` installs it"
+    assert path, "chromium is missing: `make chromium` installs it"
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
@@ -41,24 +41,24 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Give a way to have a person come with a browser of their own, which is held to the rules."""
+    """Return a function that opens a new browser. At the end, the page must have had no errors."""
     visitors: list[Visitor] = []
 
-    def come(**options: Any) -> Visitor:
+    def new_visitor(**options: Any) -> Visitor:
         context = browser.new_context(**options)
         context.set_default_timeout(PATIENCE)
         visitors.append(Visitor(context))
         return visitors[-1]
 
-    yield come
+    yield new_visitor
     for visitor in visitors:
         visitor.context.close()
-    assert [said for visitor in visitors for said in visitor.complaints] == []
+    assert [error for visitor in visitors for error in visitor.errors] == []
 
 
 @pytest.fixture
 def visit(visitor: Callable[..., Visitor], system: System) -> Visit:
-    """Give a way to open the page in a new browser; ``options`` are the browser's."""
+    """Return a function that opens the page in a new browser. ``options`` are the browser's."""
 
     def open_page(path: str = "/", **options: Any) -> Tab:
         return visitor(**options).open(system.web.url + path)
@@ -68,5 +68,5 @@ def visit(visitor: Callable[..., Visitor], system: System) -> Visit:
 
 @pytest.fixture
 def tab(visit: Visit) -> Tab:
-    """A chat that Ada has started."""
+    """Return a tab with a chat that Ada has started."""
     return visit().start_chat()

@@ -1,4 +1,4 @@
-"""The chats of a browser: begun, found again, saved, erased, ended."""
+"""The chats of a browser: started, listed, exported, erased, ended."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ENDED = "This chat has come to its end"
 
 
 def status_of(system, token):
-    """Return how the server answers who asks for a session."""
+    """Return the HTTP status of a request for a session."""
     bearer = {"Authorization": f"Bearer {token}"}
     return requests.get(f"{system.web.url}/refresh_token", headers=bearer, timeout=20).status_code
 
 
 def expire(system, token):
-    """Have a session expire now, an hour's rest being too long for a test."""
+    """Let a session expire now."""
     system.client.pexpire(token, 1)
     wait_until(lambda: not system.client.exists(token))
 
 
-def test_one_can_type_as_soon_as_a_chat_opens(visit):
+def test_the_input_field_has_the_focus_when_a_chat_opens(visit):
     tab = visit()
     expect(tab.name).to_be_focused()
     tab.start_chat()
@@ -35,10 +35,10 @@ def test_one_can_type_as_soon_as_a_chat_opens(visit):
     expect(tab.field).to_be_focused()
 
 
-def test_past_chats_are_listed_and_go_on(tab, system):
+def test_past_chats_are_listed_and_can_be_continued(tab, system):
     tab.ask("all about cats")
     with asks.held(system, at=3) as hold:
-        tab.say(hold.ask)
+        tab.send(hold.ask)
         expect(tab.replies).to_have_count(2)
         tab.button("New chat").click()
         expect(tab.log).to_contain_text("Hello, Ada.")
@@ -58,18 +58,18 @@ def test_past_chats_are_listed_and_go_on(tab, system):
     tab.expect_reply("echo: all about dogs")
 
 
-def test_a_chat_is_saved_as_markdown(tab):
+def test_a_chat_is_exported_as_markdown(tab):
     tab.ask("some **bold** words")
     with tab.page.expect_download() as download:
         tab.button("Export").click()
     assert re.fullmatch(r"chat-\d{4}-\d\d-\d\dT\d{4}\.md", download.value.suggested_filename)
-    saved = Path(download.value.path()).read_text()
-    assert re.match(r"# Chat of Ada\n\nBegun \d{4}-", saved)
-    assert re.search(r"## Ada · \d{4}-\S+\n\nsome \*\*bold\*\* words\n", saved)
-    assert re.search(r"## Bot · \d{4}-\S+\n\necho: some \*\*bold\*\* words\n", saved)
+    exported = Path(download.value.path()).read_text()
+    assert re.match(r"# Chat of Ada\n\nBegun \d{4}-", exported)
+    assert re.search(r"## Ada · \d{4}-\S+\n\nsome \*\*bold\*\* words\n", exported)
+    assert re.search(r"## Bot · \d{4}-\S+\n\necho: some \*\*bold\*\* words\n", exported)
 
 
-def test_a_chat_is_erased_here_and_on_the_server_once_one_is_sure(tab, system):
+def test_a_chat_is_erased_here_and_on_the_server_after_a_confirmation(tab, system):
     tab.ask("a secret")
     token, address = tab.entry()["token"], tab.page.url
     tab.button("Erase").click()
@@ -79,14 +79,14 @@ def test_a_chat_is_erased_here_and_on_the_server_once_one_is_sure(tab, system):
     tab.button("Erase it").click()
     expect(tab.name).to_be_visible()
     assert status_of(system, token) == 400
-    kept = tab.page.evaluate("JSON.stringify(localStorage)")
-    assert token not in kept
-    assert "secret" not in kept
+    storage = tab.page.evaluate("JSON.stringify(localStorage)")
+    assert token not in storage
+    assert "secret" not in storage
     tab.page.goto(address)
     expect(tab.page.get_by_role("heading", name="There is no chat here")).to_be_visible()
 
 
-def test_an_erased_chat_leaves_the_other_tab_too(tab):
+def test_an_erased_chat_is_also_closed_in_another_tab(tab):
     other = tab.another()
     other.expect_connected()
     tab.button("Erase").click()
@@ -94,7 +94,7 @@ def test_an_erased_chat_leaves_the_other_tab_too(tab):
     expect(other.page.get_by_role("heading", name="There is no chat here")).to_be_visible()
 
 
-def test_a_chat_that_expired_says_so_and_a_new_one_is_one_key_away(tab, system):
+def test_an_expired_chat_shows_that_it_has_ended_and_enter_starts_a_new_one(tab, system):
     tab.ask("hello")
     address = tab.page.url
     expire(system, tab.entry()["token"])
@@ -108,10 +108,10 @@ def test_a_chat_that_expired_says_so_and_a_new_one_is_one_key_away(tab, system):
     tab.ask("hello again")
 
 
-def test_a_chat_that_ends_while_it_is_open_keeps_what_was_written(tab, system):
+def test_a_chat_that_ends_moves_its_unsent_messages_and_its_draft_to_the_new_one(tab, system):
     tab.ask("hello")
     tab.visitor.context.set_offline(True)
-    tab.say("not sent yet")
+    tab.send("not sent yet")
     tab.field.fill("nor finished")
     expire(system, tab.entry()["token"])
     tab.visitor.context.set_offline(False)
@@ -123,19 +123,19 @@ def test_a_chat_that_ends_while_it_is_open_keeps_what_was_written(tab, system):
     expect(tab.field).to_have_value("nor finished")
 
 
-def test_a_chat_that_the_server_closes_ends_at_once(tab, system):
+def test_a_chat_that_is_erased_on_the_server_ends_at_once(tab, system):
     token = tab.entry()["token"]
     requests.delete(f"{system.web.url}/token", params={"token": token}, timeout=20)
     expect(tab.page.get_by_role("heading", name=ENDED)).to_be_visible()
 
 
-def test_an_unknown_address_says_so_and_shows_the_way_home(visit):
+def test_an_unknown_path_shows_that_there_is_no_chat_and_links_to_the_start(visit):
     tab = visit("/chat/nothing")
     expect(tab.page.get_by_role("heading", name="There is no chat here")).to_be_visible()
     tab.page.get_by_role("link", name="Go to the start").click()
     tab.start_chat()
 
 
-def test_the_warning_stands_where_one_reads_and_does_not_nag(tab, system):
+def test_the_disclaimer_is_shown_once_and_is_no_dialog(tab, system):
     expect(tab.page.get_by_text("A model may say anything.")).to_have_count(1)
     expect(tab.page.get_by_role("dialog")).to_have_count(0)

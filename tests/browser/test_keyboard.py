@@ -1,4 +1,4 @@
-"""The page by keyboard alone."""
+"""The page can be used with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from playwright.sync_api import expect
 
 from tests import asks
 
-MOST_STOPS = 40
+MAX_STEPS = 40
 
 
 def go_to(tab, name, key="Tab"):
-    """Press a key until a button or link has the focus; see that one can see it."""
-    for _ in range(MOST_STOPS):
+    """Press a key until a button or link has the focus, and check that the focus is visible."""
+    for _ in range(MAX_STEPS):
         focused = tab.page.locator(":focus")
         if focused.count() and focused.inner_text().strip() == name:
             outline = focused.evaluate("element => getComputedStyle(element).outlineStyle")
             assert outline != "none"
             return
         tab.page.keyboard.press(key)
-    raise AssertionError(f"{name} is not reached by {key}")
+    raise AssertionError(f"{name} is not reached with {key}")
 
 
-def test_enter_sends_and_shift_with_it_breaks_the_line(tab):
+def test_enter_sends_and_shift_enter_adds_a_line(tab):
     keyboard = tab.page.keyboard
     keyboard.type("one")
     keyboard.press("Shift+Enter")
@@ -29,16 +29,16 @@ def test_enter_sends_and_shift_with_it_breaks_the_line(tab):
     expect(tab.field).to_have_value("one\ntwo")
     keyboard.press("Enter")
     tab.expect_reply("echo: one\ntwo")
-    expect(tab.said.last.locator(".said")).to_have_text("one\ntwo", use_inner_text=True)
+    expect(tab.messages.last.locator(".message-text")).to_have_text("one\ntwo", use_inner_text=True)
     expect(tab.field).to_have_value("")
     keyboard.press("Enter")
     keyboard.type("   ")
     keyboard.press("Enter")
     tab.ask("after")
-    expect(tab.said).to_have_count(2)
+    expect(tab.messages).to_have_count(2)
 
 
-def test_all_is_done_without_a_mouse(visit, system):
+def test_everything_can_be_done_without_a_mouse(visit, system):
     tab = visit()
     keyboard = tab.page.keyboard
     expect(tab.name).to_be_focused()
@@ -79,13 +79,13 @@ def test_all_is_done_without_a_mouse(visit, system):
     tab.expect_reply(hold.text)
 
 
-def test_what_was_said_is_scrolled_by_keys(visit):
+def test_the_messages_can_be_scrolled_with_keys(visit):
     tab = visit(viewport={"width": 800, "height": 400}).start_chat()
     tab.ask(asks.words(900))
     tab.log.focus()
     tab.page.keyboard.press("Home")
     expect(tab.button("To the end ↓")).to_be_visible()
-    expect(tab.said.first).to_be_in_viewport()
+    expect(tab.messages.first).to_be_in_viewport()
     tab.page.keyboard.press("End")
     expect(tab.button("To the end ↓")).to_have_count(0)
     expect(tab.button("Retry")).to_be_in_viewport()

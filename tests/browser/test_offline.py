@@ -1,4 +1,4 @@
-"""The network goes away, and what is written stays."""
+"""While the network is unavailable, messages and drafts are stored."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def go_online(tab):
 
 
 def stored(system, token):
-    """Return the messages of people that the server has."""
-    said = history(system.web.url, token)
-    return [message["msg"] for message in said if "reply_to" not in message]
+    """Return the human messages that the server has stored."""
+    messages = history(system.web.url, token)
+    return [message["msg"] for message in messages if "reply_to" not in message]
 
 
-def test_what_is_written_offline_waits_and_is_sent_in_turn(tab, system):
+def test_messages_written_offline_are_sent_in_order_when_online(tab, system):
     words = ["one", "two", "three"]
     go_offline(tab)
     expect(tab.button("Try now")).to_be_visible()
     for word in words:
-        tab.say(word)
+        tab.send(word)
     expect(tab.unsent).to_have_count(3)
     for number, word in enumerate(words):
         expect(tab.unsent.nth(number)).to_contain_text(word)
@@ -39,10 +39,10 @@ def test_what_is_written_offline_waits_and_is_sent_in_turn(tab, system):
     assert stored(system, tab.entry()["token"]) == [f"Human: {word}" for word in words]
 
 
-def test_what_is_written_offline_outlives_its_tab(tab, system):
+def test_messages_written_offline_are_sent_after_the_tab_was_closed(tab, system):
     go_offline(tab)
     for word in ("one", "two"):
-        tab.say(word)
+        tab.send(word)
     expect(tab.unsent).to_have_count(2)
     token, address = tab.entry()["token"], tab.page.url
     tab.page.close()
@@ -52,38 +52,38 @@ def test_what_is_written_offline_outlives_its_tab(tab, system):
     assert stored(system, token) == ["Human: one", "Human: two"]
 
 
-def test_what_waits_is_sent_once_though_two_tabs_hold_it(tab, system):
+def test_an_unsent_message_is_sent_once_even_if_two_tabs_have_it(tab, system):
     go_offline(tab)
-    tab.say("only once")
+    tab.send("only once")
     other = tab.visitor.context.new_page()
     go_online(tab)
     other.goto(tab.page.url)
     tab.expect_reply("echo: only once")
     expect(other.get_by_role("article")).to_have_count(2)
-    expect(tab.said).to_have_count(1)
+    expect(tab.messages).to_have_count(1)
     assert stored(system, tab.entry()["token"]) == ["Human: only once"]
 
 
-def test_what_waits_can_be_taken_back(tab, system):
+def test_an_unsent_message_can_be_edited(tab, system):
     go_offline(tab)
-    tab.say("a hasty word")
+    tab.send("a hasty word")
     tab.unsent.get_by_role("button", name="Edit").click()
     expect(tab.field).to_have_value("a hasty word")
     expect(tab.field).to_be_focused()
     expect(tab.unsent).to_have_count(0)
-    tab.say("a kind word")
+    tab.send("a kind word")
     go_online(tab)
     tab.expect_reply("echo: a kind word")
     assert stored(system, tab.entry()["token"]) == ["Human: a kind word"]
 
 
-def test_a_draft_outlives_its_tab(tab):
+def test_a_draft_is_kept_after_a_reload(tab):
     tab.field.fill("Dear model,")
     tab.page.reload()
     expect(tab.field).to_have_value("Dear model,")
 
 
-def test_a_chat_cannot_be_started_offline_and_the_page_says_why(visit):
+def test_the_page_shows_why_a_chat_cannot_be_started_offline(visit):
     tab = visit()
     tab.visitor.context.set_offline(True)
     tab.name.fill("Ada")

@@ -1,4 +1,4 @@
-"""What the page tells to whom."""
+"""The page sends nothing to other hosts, and its URLs contain no token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import expect
 
 ELSEWHERE = "http://127.0.0.1:9"
-STOPPED = [
+BLOCKED_DIRECTIVES = [
     "script-src-elem",
     "script-src-attr",
     "style-src-elem",
@@ -18,7 +18,7 @@ STOPPED = [
 ]
 
 
-def test_the_token_is_in_no_address_and_nothing_is_asked_of_another_host(tab, system):
+def test_no_url_contains_the_token_and_no_other_host_is_requested(tab, system):
     tokens = [tab.entry()["token"]]
     addresses = [tab.page.url]
     tab.ask("see ![here](http://elsewhere.invalid/cat.png)")
@@ -26,7 +26,7 @@ def test_the_token_is_in_no_address_and_nothing_is_asked_of_another_host(tab, sy
     expect(tab.replies).to_have_count(1)
     with tab.page.expect_download():
         tab.button("Export").click()
-    tab.visitor.context.set_offline(True)  # the page asks why it cannot connect
+    tab.visitor.context.set_offline(True)  # the page then checks its session over HTTP
     expect(tab.status).to_have_text("Offline")
     tab.visitor.context.set_offline(False)
     tab.expect_connected()
@@ -38,30 +38,30 @@ def test_the_token_is_in_no_address_and_nothing_is_asked_of_another_host(tab, sy
     tab.button("Erase it").click()
     expect(tab.name).to_be_visible()
 
-    asked = [url for url in tab.visitor.requests if not url.startswith("blob:")]
-    assert any(url.startswith("ws:") for url in asked)
-    assert {urlsplit(url).netloc for url in asked} == {urlsplit(system.web.url).netloc}
+    requested = [url for url in tab.visitor.requests if not url.startswith("blob:")]
+    assert any(url.startswith("ws:") for url in requested)
+    assert {urlsplit(url).netloc for url in requested} == {urlsplit(system.web.url).netloc}
     for token in tokens:
-        assert not [url for url in asked + addresses if token in url]
+        assert not [url for url in requested + addresses if token in url]
 
 
-def test_an_address_that_is_shared_opens_nothing_elsewhere(tab, visit):
+def test_a_chat_s_url_opens_nothing_in_another_browser(tab, visit):
     tab.ask("a secret")
     other = visit(urlsplit(tab.page.url).path)
     expect(other.page.get_by_role("heading", name="There is no chat here")).to_be_visible()
 
 
-def test_the_policy_stops_inline_scripts_and_every_other_host(browser, system):
-    # Without the fixtures, which hold every page to complain of nothing.
+def test_the_content_security_policy_blocks_inline_scripts_and_other_hosts(browser, system):
+    # Without the `visitor` fixture, which fails on the errors that this test causes.
     page = browser.new_context().new_page()
     page.goto(system.web.url)
-    ran, passed = page.evaluate(
-        """async ([elsewhere, ...stopped]) => {
+    ran, not_blocked = page.evaluate(
+        """async ([elsewhere, ...directives]) => {
             const put = (tag, fields) => document.body.append(
                 Object.assign(document.createElement(tag), fields));
             const all = new Promise((done) => addEventListener("securitypolicyviolation", (e) => {
-                stopped = stopped.filter((directive) => directive !== e.effectiveDirective);
-                if (!stopped.length) done();
+                directives = directives.filter((directive) => directive !== e.effectiveDirective);
+                if (!directives.length) done();
             }));
             put("script", {textContent: "window.ran = 1"});
             put("div", {innerHTML: "<img src=x onerror='window.ran = 1'>"});
@@ -71,21 +71,21 @@ def test_the_policy_stops_inline_scripts_and_every_other_host(browser, system):
             put("object", {data: elsewhere});
             fetch(elsewhere).catch(() => 0);
             await Promise.race([all, new Promise((done) => setTimeout(done, 10_000))]);
-            return [window.ran, stopped];
+            return [window.ran, directives];
         }""",
-        [ELSEWHERE, *STOPPED],
+        [ELSEWHERE, *BLOCKED_DIRECTIVES],
     )
     assert ran is None
-    assert passed == []
+    assert not_blocked == []
     page.context.close()
 
 
-def test_the_page_works_over_plain_http_under_a_name(visitor, system):
-    """As on a phone that asks a laptop: browsers withhold some interfaces there."""
+def test_the_page_works_over_plain_http_on_another_host_name(visitor, system):
+    """As on a phone that opens a laptop's page: browsers disable some APIs on such pages."""
     tab = visitor().open(system.web.url.replace("127.0.0.1", "chat.test"))
     assert not tab.page.evaluate("isSecureContext")
     tab.start_chat()
     tab.ask("hello")
-    tab.said.last.get_by_role("button", name="Copy").click()
+    tab.messages.last.get_by_role("button", name="Copy").click()
     tab.field.press("Control+V")
     expect(tab.field).to_have_value("hello")

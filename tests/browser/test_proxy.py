@@ -1,11 +1,11 @@
-"""nginx in front: set up rightly the page works, with a mistake the page and the log say so."""
+"""The page behind nginx. With a wrong configuration, the page and the log report the reason."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_access import expect_nothing_cut_off
+from tests.browser.test_accessibility import expect_nothing_cut_off
 from tests.nginx import Nginx
 from tests.processes import free_port, wait_until
 
@@ -23,10 +23,10 @@ def refusals(system) -> list[str]:
         {},
         {"host": "proxy_set_header Host $host:$server_port;"},
         {"more": "proxy_set_header X-Forwarded-For $remote_addr;"},
-        {"version": ""},  # nginx passes HTTP/1.0 then, and the answer back all the same
+        {"version": ""},  # nginx then uses HTTP/1.0, and still passes on the response
     ],
 )
-def test_the_page_works_behind_a_proxy_that_is_set_up_rightly(visitor, system, tmp_path, changed):
+def test_the_page_works_behind_a_correctly_configured_proxy(visitor, system, tmp_path, changed):
     with Nginx(tmp_path, system.web.port, **changed) as nginx:
         tab = visitor().open(nginx.url).start_chat()
         tab.ask("hello")
@@ -34,7 +34,7 @@ def test_the_page_works_behind_a_proxy_that_is_set_up_rightly(visitor, system, t
 
 
 @pytest.mark.parametrize(
-    ("changed", "cause", "cure"),
+    ("changed", "cause", "remedy"),
     [
         (
             {"host": "proxy_set_header Host $host;"},
@@ -65,8 +65,8 @@ def test_the_page_works_behind_a_proxy_that_is_set_up_rightly(visitor, system, t
         ),
     ],
 )
-def test_a_proxy_that_spoils_the_handshake_is_told_of(
-    visitor, system, tmp_path, changed, cause, cure
+def test_a_proxy_that_breaks_the_handshake_is_reported_in_the_page_and_the_log(
+    visitor, system, tmp_path, changed, cause, remedy
 ):
     with Nginx(tmp_path, system.web.port, **changed) as nginx:
         tab = visitor(viewport={"width": 360, "height": 800}).open(nginx.url)
@@ -78,12 +78,10 @@ def test_a_proxy_that_spoils_the_handshake_is_told_of(
         wait_until(lambda: any(cause in line for line in refusals(system)), within=10)
         lines = [line for line in refusals(system) if cause in line]
         assert len(lines) == 1
-        assert cure in lines[0]
+        assert remedy in lines[0]
 
 
-def test_a_proxy_that_is_away_is_no_refusal_nor_is_one_whose_server_is_away(
-    visitor, system, tmp_path
-):
+def test_a_proxy_or_a_server_that_is_down_is_not_reported_as_a_refusal(visitor, system, tmp_path):
     with Nginx(tmp_path, system.web.port) as nginx:
         tab = visitor().open(nginx.url).start_chat()
     expect(tab.status).to_have_text("Offline")

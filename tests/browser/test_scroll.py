@@ -1,4 +1,4 @@
-"""The view follows a stream, unless the reader has scrolled up."""
+"""The message list follows a growing reply, unless the reader has scrolled up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests import asks
 
-LONG = 900  # words; the stream stands still in the middle
+LONG = 900  # words; the stream is held in the middle
 AT_END = "box => Math.abs(box.scrollHeight - box.clientHeight - box.scrollTop) < 2"
 TOP = "box => box.scrollTop"
 
@@ -18,11 +18,11 @@ def tab(visit):
 
 
 def until_half(tab, hold):
-    tab.say(hold.ask)
+    tab.send(hold.ask)
     expect(tab.text(tab.replies.last)).to_contain_text(f"w{LONG // 2 - 3}")
 
 
-def test_the_view_follows_the_stream(tab, system):
+def test_the_list_follows_the_reply(tab, system):
     with asks.held(system, at=LONG // 2, number=LONG) as hold:
         until_half(tab, hold)
         assert tab.log.evaluate("box => box.scrollTop > box.clientHeight")
@@ -32,15 +32,15 @@ def test_the_view_follows_the_stream(tab, system):
     assert tab.log.evaluate(AT_END)
 
 
-def test_a_reader_who_has_scrolled_up_stays_there(tab, system):
+def test_the_list_stays_where_the_reader_has_scrolled_up(tab, system):
     with asks.held(system, at=LONG // 2, number=LONG) as hold:
         until_half(tab, hold)
         tab.log.hover()
         tab.page.mouse.wheel(0, -400)
         expect(tab.button("To the end ↓")).to_be_visible()
-        read = tab.log.evaluate(TOP)
+        top = tab.log.evaluate(TOP)
     tab.expect_reply(hold.text)
-    assert tab.log.evaluate(TOP) == read
+    assert tab.log.evaluate(TOP) == top
     tab.button("To the end ↓").click()
     expect(tab.log).to_be_focused()
     expect(tab.button("Retry")).to_be_in_viewport()
@@ -48,7 +48,7 @@ def test_a_reader_who_has_scrolled_up_stays_there(tab, system):
     assert tab.log.evaluate(AT_END)
 
 
-def test_who_says_something_is_taken_to_the_end(tab, system):
+def test_sending_a_message_scrolls_to_the_end(tab, system):
     tab.ask(asks.words(LONG))
     tab.log.hover()
     tab.page.mouse.wheel(0, -400)

@@ -1,18 +1,18 @@
 import { useSyncExternalStore } from "react";
 
 import type { Chats } from "../chats";
-import type { Entries } from "../storage";
-import { useAddress } from "./address";
+import type { BrowserStorage } from "../storage";
 import { ChatScreen } from "./chat-screen";
-import { Start } from "./start";
-import { Unknown } from "./unknown";
+import { NotFoundPage } from "./not-found-page";
+import { usePath } from "./router";
+import { StartPage } from "./start-page";
 
-/** The page: a name first, then the chat that the address names. */
-export function App({ chats, entries }: { chats: Chats; entries: Entries }) {
-  const [address, go] = useAddress();
+/** The page for the current path. */
+export function App({ chats, storage }: { chats: Chats; storage: BrowserStorage }) {
+  const [path, navigate] = usePath();
   useSyncExternalStore(chats.subscribe, chats.all);
-  if (address === "/") return <Start chats={chats} go={go} />;
-  const entry = chats.get(address.replace(/^\/chat\//, ""));
-  if (!entry) return <Unknown go={go} />;
-  return <ChatScreen key={entry.id} entry={entry} chats={chats} entries={entries} go={go} />;
+  if (path === "/") return <StartPage chats={chats} navigate={navigate} />;
+  const entry = chats.get(path.replace(/^\/chat\//, ""));
+  if (!entry) return <NotFoundPage navigate={navigate} />;
+  return <ChatScreen key={entry.id} entry={entry} chats={chats} storage={storage} navigate={navigate} />;
 }

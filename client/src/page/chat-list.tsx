@@ -1,21 +1,27 @@
 import type { Chats } from "../chats";
-import { addressOf, type Go, Link } from "./address";
-import { Time } from "./time";
+import { chatPath, Link, type Navigate } from "./router";
+import { Timestamp } from "./timestamp";
 
-/** The chats of this browser; nothing where there are none. */
-export function ChatList({ chats, current, go }: { chats: Chats; current?: string; go: Go }) {
-  const listed = chats.all().filter(({ id, ended }) => !ended || id === current);
-  if (!listed.length) return null;
+interface Props {
+  chats: Chats;
+  currentId?: string;
+  navigate: Navigate;
+}
+
+/** Links to the chats of this browser. Renders nothing if there are none. */
+export function ChatList({ chats, currentId, navigate }: Props) {
+  const entries = chats.all().filter(({ id, ended }) => !ended || id === currentId);
+  if (!entries.length) return null;
   return (
     <nav className="chats" aria-labelledby="chats">
       <h2 id="chats">Your chats</h2>
       <ul>
-        {listed.map(({ id, title, name, used }) => (
+        {entries.map(({ id, title, name, used }) => (
           <li key={id}>
-            <Link to={addressOf(id)} go={go} current={id === current}>
+            <Link to={chatPath(id)} navigate={navigate} current={id === currentId}>
               <span className="title" dir="auto">{title || "Nothing said yet"}</span>
-              <span className="quiet">
-                <bdi>{name}</bdi> · <Time at={used} />
+              <span className="muted">
+                <bdi>{name}</bdi> · <Timestamp value={used} />
               </span>
             </Link>
           </li>

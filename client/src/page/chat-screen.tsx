@@ -1,100 +1,108 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
-import type { Chats, Entry } from "../chats";
+import type { ChatEntry, Chats } from "../chats";
 import { Drafts } from "../drafts";
-import { unanswered } from "../fold";
-import { Outbox } from "../outbox";
-import type { Entries } from "../storage";
+import { unanswered } from "../reducer";
+import type { BrowserStorage } from "../storage";
 import { fileName, toMarkdown } from "../transcript";
-import { type Go, Link } from "./address";
+import { UnsentMessages } from "../unsent-messages";
+import { ChatEnded } from "./chat-ended";
 import { ChatList } from "./chat-list";
 import { Composer } from "./composer";
-import { save } from "./download";
-import { Ended } from "./ended";
+import { ConnectionStatusView } from "./connection-status";
+import { downloadMarkdown } from "./download";
 import { EraseDialog } from "./erase-dialog";
-import { Log } from "./log";
-import { useNewChat } from "./new-chat";
-import { Status } from "./status";
+import { MessageList } from "./message-list";
+import { Link, type Navigate } from "./router";
 import { useConnection } from "./use-connection";
 import { useDraft } from "./use-draft";
+import { useNewChat } from "./use-new-chat";
 
 interface Props {
-  entry: Entry;
+  entry: ChatEntry;
   chats: Chats;
-  entries: Entries;
-  go: Go;
+  storage: BrowserStorage;
+  navigate: Navigate;
 }
 
-/** One chat, connected. */
-export function ChatScreen({ entry, chats, entries, go }: Props) {
-  const [connection, { chat, link, trouble }] = useConnection(entry, entries);
-  const [draft, setDraft] = useDraft(entry.id, entries);
-  const [listOpen, setListOpen] = useState(false);
-  const { start, busy, problem } = useNewChat(chats, go);
+/** One chat, connected to the server. */
+export function ChatScreen({ entry, chats, storage, navigate }: Props) {
+  const [connection, { chat, status, failure }] = useConnection(entry, storage);
+  const [draft, setDraft] = useDraft(entry.id, storage);
+  const [isListOpen, setListOpen] = useState(false);
+  const { start, busy, problem } = useNewChat(chats, navigate);
   const field = useRef<HTMLTextAreaElement>(null);
   const listToggle = useRef<HTMLButtonElement>(null);
-  const erasing = useRef<HTMLDialogElement>(null);
+  const eraseDialog = useRef<HTMLDialogElement>(null);
 
-  const first = (chat.messages[0] ?? chat.own[0])?.msg ?? "";
-  const last = [...chat.messages, ...chat.own].findLast(({ timestamp }) => timestamp)?.timestamp ?? "";
+  const firstMessage = (chat.messages[0] ?? chat.unsent[0])?.msg ?? "";
+  const allMessages = [...chat.messages, ...chat.unsent];
+  const lastTimestamp = allMessages.findLast(({ timestamp }) => timestamp)?.timestamp ?? "";
   const title = entry.title || "Chat";
-  const awaited = unanswered(chat)[0];
+  const isReplyPending = unanswered(chat).length > 0;
 
   useEffect(() => {
-    if (first) chats.note(entry.id, first, last);
-  }, [chats, entry.id, first, last]);
+    if (firstMessage) chats.update(entry.id, firstMessage, lastTimestamp);
+  }, [chats, entry.id, firstMessage, lastTimestamp]);
   useEffect(() => {
-    if (link === "gone") chats.end(entry.id);
-  }, [chats, entry.id, link]);
+    if (status === "ended") chats.markEnded(entry.id);
+  }, [chats, entry.id, status]);
   useEffect(() => {
     document.title = title;
   }, [title]);
 
-  /** What could not be sent any more goes on into the new chat. */
-  const beginAgain = () =>
+  /** Start a new chat, and move the unsent messages and the draft into it. */
+  const startAgain = () =>
     start(entry.name, ({ id }) => {
-      new Outbox(id, entries).keep(chat.own, []);
-      new Outbox(entry.id, entries).clear();
-      new Drafts(entries).keep(id, draft);
+      new UnsentMessages(id, storage).save(chat.unsent, []);
+      new UnsentMessages(entry.id, storage).clear();
+      new Drafts(storage).save(id, draft);
       setDraft("");
     });
 
-  const forget = () => {
-    chats.drop(entry.id);
-    go("/");
+  const onErased = () => {
+    chats.remove(entry.id);
+    navigate("/");
   };
 
-  const edit = (id: string) => {
-    const text = connection.takeBack(id);
+  const onEdit = (id: string) => {
+    const text = connection.removeUnsent(id);
     setDraft(draft.trim() ? `${text}\n${draft}` : text);
     field.current?.focus();
   };
 
-  const onKey = (event: KeyboardEvent) => {
-    if (event.key !== "Escape" || !listOpen) return;
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || !isListOpen) return;
     setListOpen(false);
     listToggle.current?.focus();
   };
 
   return (
-    <div className="screen" data-list={listOpen} onKeyDown={onKey}>
+    <div className="screen" data-list={isListOpen} onKeyDown={onKeyDown}>
       <header>
         <button
           ref={listToggle}
           className="list-toggle"
-          aria-expanded={listOpen}
+          aria-expanded={isListOpen}
           aria-controls="list"
-          onClick={() => setListOpen(!listOpen)}
+          onClick={() => setListOpen(!isListOpen)}
         >
           Chats
         </button>
         <h1 dir="auto">{title}</h1>
-        <Status link={link} trouble={trouble} onTry={() => connection.hurry()} />
+        <ConnectionStatusView
+          status={status}
+          failure={failure}
+          onReconnect={() => connection.reconnectNow()}
+        />
         <div className="actions">
-          <button onClick={() => save(fileName(chat), toMarkdown(chat))} disabled={!chat.messages.length}>
+          <button
+            onClick={() => downloadMarkdown(fileName(chat), toMarkdown(chat))}
+            disabled={!chat.messages.length}
+          >
             Export
           </button>
-          <button onClick={() => erasing.current?.showModal()}>Erase</button>
+          <button onClick={() => eraseDialog.current?.showModal()}>Erase</button>
         </div>
         <button className="new" disabled={busy} onClick={() => void start(entry.name)}>
           New chat
@@ -102,31 +110,37 @@ export function ChatScreen({ entry, chats, entries, go }: Props) {
       </header>
       <main>
         <div id="list" className="list" onClick={() => setListOpen(false)}>
-          <ChatList chats={chats} current={entry.id} go={go} />
-          <Link to="/" go={go} className="quiet">
+          <ChatList chats={chats} currentId={entry.id} navigate={navigate} />
+          <Link to="/" navigate={navigate} className="muted">
             Start as someone else
           </Link>
         </div>
-        <div className="talk">
-          <Log chat={chat} link={link} name={entry.name} connection={connection} onEdit={edit} />
+        <div className="conversation">
+          <MessageList
+            chat={chat}
+            status={status}
+            name={entry.name}
+            connection={connection}
+            onEdit={onEdit}
+          />
           <p role="alert" className="notice">
             {problem || chat.notice}
           </p>
-          {link === "gone" ? (
-            <Ended unsent={chat.own.length} busy={busy} onBegin={() => void beginAgain()} />
+          {status === "ended" ? (
+            <ChatEnded unsentCount={chat.unsent.length} busy={busy} onStart={() => void startAgain()} />
           ) : (
             <Composer
               field={field}
               draft={draft}
               setDraft={setDraft}
-              replying={awaited !== undefined && link === "live"}
-              onSend={(text) => connection.say(text)}
+              canStop={isReplyPending && status === "connected"}
+              onSend={(text) => connection.sendMessage(text)}
               onStop={() => connection.stop()}
             />
           )}
         </div>
       </main>
-      <EraseDialog dialog={erasing} token={entry.token} onErased={forget} />
+      <EraseDialog dialog={eraseDialog} token={entry.token} onErased={onErased} />
     </div>
   );
 }

@@ -1,20 +1,20 @@
 import { memo, useEffect, useRef, useState } from "react";
 
+import type { CodeSpan } from "./code-spans";
 import { CopyButton } from "./copy-button";
-import type { Run } from "./highlight";
 import { Highlighter } from "./highlighter";
 
-const LONGEST = 50_000; // characters that are worth colouring
+const MAX_LENGTH = 50_000; // characters; longer code is not highlighted
 
-/** The highlighter is loaded with the first block. */
+// The worker's script is loaded when the first block is highlighted.
 const highlighter = new Highlighter(
   () => new Worker(new URL("./highlight.worker.ts", import.meta.url), { type: "module" }),
 );
 
-/** A block of code, coloured once its colours are there. It is never right-to-left. */
+/** A block of code. It is highlighted when the worker has answered, and is always left-to-right. */
 export const CodeBlock = memo(function CodeBlock({ text, language }: { text: string; language: string }) {
-  const runs = useColours(text, language);
-  const coloured = runs.reduce((sum, [, part]) => sum + part.length, 0);
+  const spans = useCodeSpans(text, language);
+  const highlightedLength = spans.reduce((sum, [, part]) => sum + part.length, 0);
   return (
     <figure className="code" dir="ltr">
       <figcaption>
@@ -23,49 +23,49 @@ export const CodeBlock = memo(function CodeBlock({ text, language }: { text: str
       </figcaption>
       <pre tabIndex={0}>
         <code>
-          {runs.map(([kind, part], place) =>
-            kind ? (
-              <span key={place} className={kind}>
+          {spans.map(([className, part], index) =>
+            className ? (
+              <span key={index} className={className}>
                 {part}
               </span>
             ) : (
               part
             ),
           )}
-          {text.slice(coloured)}
+          {text.slice(highlightedLength)}
         </code>
       </pre>
     </figure>
   );
 });
 
-const NONE: Run[] = [];
+const NO_SPANS: CodeSpan[] = [];
 
-/** Return the colours of a text, or of its beginning while it grows. */
-function useColours(text: string, language: string): Run[] {
-  const [known, setKnown] = useState({ text: "", language, runs: NONE });
-  const busy = useRef(false);
-  const givenUp = useRef("");
-  const mounted = useRef(true);
+/** Return the spans of a text. While the text grows, they may cover only its beginning. */
+function useCodeSpans(text: string, language: string): CodeSpan[] {
+  const [result, setResult] = useState({ text: "", language, spans: NO_SPANS });
+  const isBusy = useRef(false);
+  const failedLanguage = useRef("");
+  const isMounted = useRef(true);
 
   useEffect(() => {
-    mounted.current = true;
+    isMounted.current = true;
     return () => {
-      mounted.current = false;
+      isMounted.current = false;
     };
   }, []);
 
   useEffect(() => {
-    if (!language || busy.current || givenUp.current === language) return;
-    if (text.length > LONGEST || (known.text === text && known.language === language)) return;
-    busy.current = true;
-    void highlighter.colour(text, language).then((runs) => {
-      busy.current = false;
-      if (!runs) givenUp.current = language; // what it grows to would take no less
-      if (mounted.current) setKnown({ text: runs ? text : "", language, runs: runs ?? NONE });
+    if (!language || isBusy.current || failedLanguage.current === language) return;
+    if (text.length > MAX_LENGTH || (result.text === text && result.language === language)) return;
+    isBusy.current = true;
+    void highlighter.highlight(text, language).then((spans) => {
+      isBusy.current = false;
+      if (!spans) failedLanguage.current = language; // a longer text would fail too
+      if (isMounted.current) setResult({ text: spans ? text : "", language, spans: spans ?? NO_SPANS });
     });
-  }, [text, language, known]);
+  }, [text, language, result]);
 
-  const fits = known.language === language && text.startsWith(known.text);
-  return fits ? known.runs : NONE;
+  const isCurrent = result.language === language && text.startsWith(result.text);
+  return isCurrent ? result.spans : NO_SPANS;
 }

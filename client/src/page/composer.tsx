@@ -1,26 +1,26 @@
 import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect } from "react";
 
-import { Warning } from "./warning";
+import { Disclaimer } from "./disclaimer";
 
 interface Props {
   field: RefObject<HTMLTextAreaElement>;
   draft: string;
   setDraft: (text: string) => void;
-  /** A reply comes or is waited for: Stop stands in place of Send, Enter still sends. */
-  replying: boolean;
+  /** A reply is pending: the Stop button replaces the Send button. Enter still sends. */
+  canStop: boolean;
   onSend: (text: string) => void;
   onStop: () => void;
 }
 
-/** Where one writes. */
-export function Composer({ field, draft, setDraft, replying, onSend, onStop }: Props) {
+/** The input field with its button. */
+export function Composer({ field, draft, setDraft, canStop, onSend, onStop }: Props) {
   useEffect(() => field.current?.focus(), [field]);
   useLayoutEffect(() => {
     const element = field.current;
     if (!element) return;
     element.style.height = "auto";
     const borders = element.offsetHeight - element.clientHeight;
-    element.style.height = `${element.scrollHeight + borders}px`; // up to the style's max-height
+    element.style.height = `${element.scrollHeight + borders}px`; // limited by max-height in the stylesheet
   }, [field, draft]);
 
   const send = () => {
@@ -42,7 +42,7 @@ export function Composer({ field, draft, setDraft, replying, onSend, onStop }: P
   return (
     <div className="composer">
       <div className="row">
-        <label htmlFor="message" className="unseen">
+        <label htmlFor="message" className="visually-hidden">
           Message
         </label>
         <textarea
@@ -56,15 +56,15 @@ export function Composer({ field, draft, setDraft, replying, onSend, onStop }: P
           onChange={(event) => setDraft(event.target.value)}
           onKeyDown={onKeyDown}
         />
-        {replying ? (
+        {canStop ? (
           <button onClick={stop}>Stop</button>
         ) : (
-          <button className="main" disabled={!draft.trim()} onClick={send}>
+          <button className="primary" disabled={!draft.trim()} onClick={send}>
             Send
           </button>
         )}
       </div>
-      <Warning />
+      <Disclaimer />
     </div>
   );
 }

@@ -1,13 +1,13 @@
 import { useEffect, useState } from "react";
 
-const SAYS_SO_FOR = 2_000; // ms
+const CONFIRMATION_DURATION = 2_000; // ms
 
-/** A button that copies a text. */
+/** A button that copies a text to the clipboard. */
 export function CopyButton({ text, label }: { text: string; label?: string }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
-    const timer = setTimeout(() => setCopied(false), SAYS_SO_FOR);
+    const timer = setTimeout(() => setCopied(false), CONFIRMATION_DURATION);
     return () => clearTimeout(timer);
   }, [copied]);
   return (
@@ -22,16 +22,16 @@ async function copy(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyOldWay(text);
+    return copyWithCommand(text);
   }
 }
 
-/** The clipboard interface is missing where the page came over plain HTTP. */
-function copyOldWay(text: string): boolean {
+/** The clipboard API is missing on pages that are served over plain HTTP. */
+function copyWithCommand(text: string): boolean {
   const focused = document.activeElement;
   const field = document.createElement("textarea");
   field.value = text;
-  field.className = "unseen";
+  field.className = "visually-hidden";
   document.body.append(field);
   field.select();
   const done = document.execCommand("copy");

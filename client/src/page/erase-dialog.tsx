@@ -1,6 +1,6 @@
 import { type RefObject, useState } from "react";
 
-import { erase, Refused } from "../sessions";
+import { eraseSession, RequestError } from "../sessions";
 
 interface Props {
   dialog: RefObject<HTMLDialogElement>;
@@ -8,18 +8,18 @@ interface Props {
   onErased: () => void;
 }
 
-/** Ask once, then erase the chat here and on the server. */
+/** Erases the chat in this browser and on the server, after a confirmation. */
 export function EraseDialog({ dialog, token, onErased }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
 
-  const eraseNow = async () => {
+  const onConfirm = async () => {
     setBusy(true);
     try {
-      await erase(token);
+      await eraseSession(token);
       onErased();
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof RequestError)) throw error;
       setProblem(error.message);
       setBusy(false);
     }
@@ -32,7 +32,7 @@ export function EraseDialog({ dialog, token, onErased }: Props) {
       <p role="alert">{problem}</p>
       <div className="row">
         <button onClick={() => dialog.current?.close()}>Keep it</button>
-        <button className="danger" disabled={busy} onClick={() => void eraseNow()}>
+        <button className="danger" disabled={busy} onClick={() => void onConfirm()}>
           Erase it
         </button>
       </div>

@@ -1,14 +1,14 @@
-// The highlighter's thread. Some texts keep its patterns busy for minutes, so the page must be able
-// to end it.
+// The web worker of the highlighter. Its regular expressions can take minutes on some texts, and only
+// a worker can be terminated.
 
-import { highlight } from "./highlight";
+import { highlightCode } from "./code-spans";
 
 postMessage("ready");
 
 addEventListener("message", ({ data: [text, language] }: MessageEvent<[string, string]>) => {
   try {
-    postMessage(highlight(text, language));
+    postMessage(highlightCode(text, language));
   } catch {
-    postMessage(null); // nested deeper than it bears
+    postMessage(null); // the code is nested too deeply for the highlighter
   }
 });

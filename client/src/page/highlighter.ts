@@ -1,10 +1,10 @@
-import type { Run } from "./highlight";
+import type { CodeSpan } from "./code-spans";
 
-const WITHIN = 1_000; // ms that a block's colours may take
+const TIMEOUT = 1_000; // ms for one block
 
-/** What is used of a `Worker`. */
-export interface Thread {
-  onmessage: ((event: MessageEvent<"ready" | Run[] | null>) => void) | null;
+/** The part of `Worker` that the highlighter uses. */
+export interface HighlightWorker {
+  onmessage: ((event: MessageEvent<"ready" | CodeSpan[] | null>) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
   postMessage(message: [text: string, language: string]): void;
   terminate(): void;
@@ -13,60 +13,60 @@ export interface Thread {
 interface Job {
   text: string;
   language: string;
-  done: (runs: Run[] | null) => void;
+  done: (spans: CodeSpan[] | null) => void;
 }
 
-/** Colours code in a thread of its own, one block at a time, and gives up what takes too long. */
+/** Highlights code in a web worker, one block at a time. Terminates the worker after a timeout. */
 export class Highlighter {
   private readonly jobs: Job[] = [];
-  private thread: Thread | null = null;
-  private ready = false;
+  private worker: HighlightWorker | null = null;
+  private isReady = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly open: () => Thread) {}
+  constructor(private readonly createWorker: () => HighlightWorker) {}
 
-  /** Return the colours, or null if there are none to be had. */
-  colour(text: string, language: string): Promise<Run[] | null> {
+  /** Return the code as spans, or null if it cannot be highlighted. */
+  highlight(text: string, language: string): Promise<CodeSpan[] | null> {
     return new Promise((done) => {
       this.jobs.push({ text, language, done });
-      if (this.jobs.length === 1) this.next();
+      if (this.jobs.length === 1) this.startNextJob();
     });
   }
 
-  private next(): void {
+  private startNextJob(): void {
     const [job] = this.jobs;
     if (!job) return;
-    if (!this.thread) this.start();
-    if (!this.ready) return;
-    this.timer = setTimeout(() => this.fail(), WITHIN);
-    this.thread?.postMessage([job.text, job.language]);
+    if (!this.worker) this.startWorker();
+    if (!this.isReady) return;
+    this.timer = setTimeout(() => this.fail(), TIMEOUT);
+    this.worker?.postMessage([job.text, job.language]);
   }
 
-  private start(): void {
+  private startWorker(): void {
     try {
-      this.thread = this.open();
+      this.worker = this.createWorker();
     } catch {
-      this.finish(null);
+      this.finishJob(null);
       return;
     }
-    this.thread.onmessage = ({ data }) => {
-      if (data !== "ready") return this.finish(data);
-      this.ready = true;
-      this.next();
+    this.worker.onmessage = ({ data }) => {
+      if (data !== "ready") return this.finishJob(data);
+      this.isReady = true;
+      this.startNextJob();
     };
-    this.thread.onerror = () => this.fail(); // offline, perhaps: code without colours is code
+    this.worker.onerror = () => this.fail(); // its script may be unreachable while offline
   }
 
   private fail(): void {
-    this.thread?.terminate();
-    this.thread = null;
-    this.ready = false;
-    this.finish(null);
+    this.worker?.terminate();
+    this.worker = null;
+    this.isReady = false;
+    this.finishJob(null);
   }
 
-  private finish(runs: Run[] | null): void {
+  private finishJob(spans: CodeSpan[] | null): void {
     clearTimeout(this.timer);
-    this.jobs.shift()?.done(runs);
-    this.next();
+    this.jobs.shift()?.done(spans);
+    this.startNextJob();
   }
 }

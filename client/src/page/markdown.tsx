@@ -1,19 +1,19 @@
 import { memo, type ReactNode, useMemo } from "react";
 
 import { CodeBlock } from "./code-block";
-import { direction } from "./direction";
 import { type Block, type Node, parse } from "./markdown-parser";
+import { textDirection } from "./text-direction";
 
 /**
- * A reply's Markdown. It becomes React elements, never HTML: tags in it are shown as text,
- * addresses that could run are dropped, and nothing is loaded from where it points.
+ * A reply's Markdown as React elements. HTML tags are shown as text, links with an unsafe scheme
+ * are removed, and images are not loaded.
  */
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
   const { blocks, definitions } = useMemo(() => parse(text), [text]);
-  return blocks.map((block, place) => <TopBlock key={place} block={block} definitions={definitions} />);
+  return blocks.map((block, index) => <TopBlock key={index} block={block} definitions={definitions} />);
 });
 
-/** While a text grows, only its last block is rendered again. */
+/** Memoized: while a text grows, only its last block is rendered again. */
 const TopBlock = memo(
   ({ block }: { block: Block; definitions: string }) => render(block.node, 0),
   (before, after) =>
@@ -22,8 +22,8 @@ const TopBlock = memo(
     before.definitions === after.definitions,
 );
 
-/** Text as it is, where Markdown is not for it. */
-export function Plain({ text }: { text: string }) {
+/** Text that is not parsed as Markdown. */
+export function PlainText({ text }: { text: string }) {
   return (
     <p className="plain" dir="auto">
       {text}
@@ -31,16 +31,16 @@ export function Plain({ text }: { text: string }) {
   );
 }
 
-const SAFE = /^(https?|ircs?|mailto|xmpp)$/i;
+const SAFE_SCHEME = /^(https?|ircs?|mailto|xmpp)$/i;
 
-/** Return an address unless it could run something. */
-function safe(address: string): string | undefined {
-  const [start = ""] = address.split(/[/?#]/, 1);
+/** Return a URL if it is relative or has a safe scheme. */
+function safeUrl(url: string): string | undefined {
+  const [start = ""] = url.split(/[/?#]/, 1);
   const colon = start.indexOf(":");
-  return colon < 0 || SAFE.test(start.slice(0, colon)) ? address : undefined;
+  return colon < 0 || SAFE_SCHEME.test(start.slice(0, colon)) ? url : undefined;
 }
 
-function all(nodes: readonly Node[]): ReactNode {
+function renderAll(nodes: readonly Node[]): ReactNode {
   return nodes.map(render);
 }
 
@@ -56,32 +56,32 @@ function render(node: Node, key: number): ReactNode {
     case "hardbreak":
       return <br key={key} />;
     case "inline":
-      return all(children);
+      return renderAll(children);
     case "verbatim":
       return (
         <span key={key} className="verbatim">
           {text}
         </span>
       );
-    case "html_block": // shown, never run
+    case "html_block": // shown as text
     case "plain":
-      return <Plain key={key} text={text} />;
+      return <PlainText key={key} text={text} />;
     case "paragraph":
-      if (token.hidden) return all(children); // a tight list's item
-      return <Auto key={key} as="p" nodes={children} />;
+      if (token.hidden) return renderAll(children); // an item of a tight list
+      return <Paragraph key={key} nodes={children} />;
     case "heading": {
-      // A reply's headings stand below its speaker's.
+      // h1 and h2 are the page's own headings.
       const level = token.tag === "h1" ? "1" : token.tag === "h2" ? "2" : undefined;
       return (
         <h3 key={key} data-level={level} dir="auto">
-          {all(children)}
+          {renderAll(children)}
         </h3>
       );
     }
     case "strong":
     case "em":
     case "s":
-      return <Bare key={key} as={token.tag as "em"} nodes={children} />;
+      return <PlainElement key={key} as={token.tag as "em"} nodes={children} />;
     case "code_inline":
       return (
         <code key={key} dir="ltr">
@@ -89,54 +89,54 @@ function render(node: Node, key: number): ReactNode {
         </code>
       );
     case "link": {
-      const href = safe(String(token.attrGet("href") ?? ""));
-      if (!href) return <span key={key}>{all(children)}</span>;
+      const href = safeUrl(String(token.attrGet("href") ?? ""));
+      if (!href) return <span key={key}>{renderAll(children)}</span>;
       return (
         <a key={key} href={href} target="_blank" rel="noopener noreferrer nofollow">
-          {all(children)}
+          {renderAll(children)}
         </a>
       );
     }
     case "image":
       return (
-        <span key={key} className="quiet">
+        <span key={key} className="muted">
           [{text || "image"}: {token.attrGet("src")}]
         </span>
       );
     case "bullet_list":
       return (
-        <ul key={key} dir={direction(children)}>
-          {all(children)}
+        <ul key={key} dir={textDirection(children)}>
+          {renderAll(children)}
         </ul>
       );
     case "ordered_list":
       return (
-        <ol key={key} dir={direction(children)} start={Number(token.attrGet("start") ?? 1)}>
-          {all(children)}
+        <ol key={key} dir={textDirection(children)} start={Number(token.attrGet("start") ?? 1)}>
+          {renderAll(children)}
         </ol>
       );
     case "list_item":
       return (
-        <li key={key} dir={direction(children)}>
-          {all(children)}
+        <li key={key} dir={textDirection(children)}>
+          {renderAll(children)}
         </li>
       );
     case "blockquote":
       return (
-        <blockquote key={key} dir={direction(children)}>
-          {all(children)}
+        <blockquote key={key} dir={textDirection(children)}>
+          {renderAll(children)}
         </blockquote>
       );
     case "table":
       return (
-        <div key={key} className="table" tabIndex={0} dir={direction(children)}>
-          <table>{all(children)}</table>
+        <div key={key} className="table" tabIndex={0} dir={textDirection(children)}>
+          <table>{renderAll(children)}</table>
         </div>
       );
     case "thead":
     case "tbody":
     case "tr":
-      return <Bare key={key} as={type} nodes={children} />;
+      return <PlainElement key={key} as={type} nodes={children} />;
     case "th":
     case "td":
       return <Cell key={key} node={node} />;
@@ -146,16 +146,16 @@ function render(node: Node, key: number): ReactNode {
     case "code_block":
       return <CodeBlock key={key} text={text} language={token.info.trim().split(/\s/, 1)[0] ?? ""} />;
     default:
-      return text || all(children);
+      return text || renderAll(children);
   }
 }
 
-function Auto({ as: Tag, nodes }: { as: "p"; nodes: readonly Node[] }) {
-  return <Tag dir="auto">{all(nodes)}</Tag>;
+function Paragraph({ nodes }: { nodes: readonly Node[] }) {
+  return <p dir="auto">{renderAll(nodes)}</p>;
 }
 
-function Bare({ as: Tag, nodes }: { as: "em" | "thead" | "tbody" | "tr"; nodes: readonly Node[] }) {
-  return <Tag>{all(nodes)}</Tag>;
+function PlainElement({ as: Tag, nodes }: { as: "em" | "thead" | "tbody" | "tr"; nodes: readonly Node[] }) {
+  return <Tag>{renderAll(nodes)}</Tag>;
 }
 
 function Cell({ node: { type, token, children } }: { node: Node }) {
@@ -163,7 +163,7 @@ function Cell({ node: { type, token, children } }: { node: Node }) {
   const Tag = type as "td";
   return (
     <Tag dir="auto" style={align ? { textAlign: align as "left" } : undefined}>
-      {all(children)}
+      {renderAll(children)}
     </Tag>
   );
 }

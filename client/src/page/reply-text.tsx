@@ -1,15 +1,15 @@
-import { Boundary } from "./boundary";
-import { Markdown, Plain } from "./markdown";
-import { usePaced } from "./use-paced";
+import { ErrorBoundary } from "./error-boundary";
+import { Markdown, PlainText } from "./markdown";
+import { useThrottledText } from "./use-throttled-text";
 
-/** A reply's text, finished or growing. Whatever it is, it can be read. */
-export function ReplyText({ text, streams }: { text: string; streams: boolean }) {
-  const [shown, box] = usePaced(text, streams);
+/** The text of a reply as Markdown, or as plain text if the Markdown cannot be rendered. */
+export function ReplyText({ text, isStreaming }: { text: string; isStreaming: boolean }) {
+  const [rendered, element] = useThrottledText(text, isStreaming);
   return (
-    <div ref={box} className="markdown" data-streams={streams}>
-      <Boundary of={shown} fallback={<Plain text={shown} />}>
-        <Markdown text={shown} />
-      </Boundary>
+    <div ref={element} className="markdown" data-streaming={isStreaming}>
+      <ErrorBoundary resetKey={rendered} fallback={<PlainText text={rendered} />}>
+        <Markdown text={rendered} />
+      </ErrorBoundary>
     </div>
   );
 }

@@ -1,36 +1,36 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 
-import type { Entry } from "../chats";
+import type { ChatEntry } from "../chats";
 import { Connection, type State } from "../connection";
-import { Outbox } from "../outbox";
-import { standing } from "../sessions";
-import type { Entries } from "../storage";
+import { sessionStatus } from "../sessions";
+import type { BrowserStorage } from "../storage";
+import { UnsentMessages } from "../unsent-messages";
 
-/** Keep a chat connected while it is shown. */
-export function useConnection(entry: Entry, entries: Entries): [Connection, State] {
+/** Keep a chat connected while the component is mounted. */
+export function useConnection(entry: ChatEntry, storage: BrowserStorage): [Connection, State] {
   const [connection] = useState(
     () =>
       new Connection({
         url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/chat`,
         token: entry.token,
-        outbox: new Outbox(entry.id, entries),
-        standing: () => standing(entry.token),
+        unsentMessages: new UnsentMessages(entry.id, storage),
+        sessionStatus: () => sessionStatus(entry.token),
       }),
   );
   useEffect(() => {
     const check = () => connection.check();
-    const checkIfSeen = () => document.visibilityState === "visible" && connection.check();
-    const drop = () => connection.drop();
+    const checkIfVisible = () => document.visibilityState === "visible" && connection.check();
+    const abort = () => connection.abort();
     addEventListener("online", check);
-    addEventListener("offline", drop);
+    addEventListener("offline", abort);
     addEventListener("pageshow", check);
-    document.addEventListener("visibilitychange", checkIfSeen);
+    document.addEventListener("visibilitychange", checkIfVisible);
     connection.open();
     return () => {
       removeEventListener("online", check);
-      removeEventListener("offline", drop);
+      removeEventListener("offline", abort);
       removeEventListener("pageshow", check);
-      document.removeEventListener("visibilitychange", checkIfSeen);
+      document.removeEventListener("visibilitychange", checkIfVisible);
       connection.close();
     };
   }, [connection]);

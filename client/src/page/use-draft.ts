@@ -1,15 +1,15 @@
 import { useState } from "react";
 
 import { Drafts } from "../drafts";
-import type { Entries } from "../storage";
+import type { BrowserStorage } from "../storage";
 
-/** Keep what is being written in a chat, across reloads. */
-export function useDraft(chat: string, entries: Entries): [string, (text: string) => void] {
-  const [drafts] = useState(() => new Drafts(entries));
-  const [draft, setDraft] = useState(() => drafts.load(chat));
-  const keep = (text: string) => {
+/** Return the text in a chat's input field, and its setter. The text is stored across reloads. */
+export function useDraft(chatId: string, storage: BrowserStorage): [string, (text: string) => void] {
+  const [drafts] = useState(() => new Drafts(storage));
+  const [draft, setDraft] = useState(() => drafts.load(chatId));
+  const setAndSave = (text: string) => {
     setDraft(text);
-    drafts.keep(chat, text);
+    drafts.save(chatId, text);
   };
-  return [draft, keep];
+  return [draft, setAndSave];
 }

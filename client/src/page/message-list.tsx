@@ -1,0 +1,100 @@
+import { useMemo } from "react";
+
+import type { Connection, ConnectionStatus } from "../connection";
+import type { Reply } from "../frames";
+import { type Chat, replyOf, retryable, unanswered } from "../reducer";
+import { ErrorBoundary } from "./error-boundary";
+import { PlainText } from "./markdown";
+import { HumanMessageView, ReplyView } from "./message";
+import { PendingReply } from "./pending-reply";
+import { UnsentMessageView } from "./unsent-message";
+import { useAutoScroll } from "./use-auto-scroll";
+
+interface Props {
+  chat: Chat;
+  status: ConnectionStatus;
+  name: string;
+  connection: Connection;
+  /** Move an unsent message back into the input field. */
+  onEdit: (id: string) => void;
+}
+
+/** The messages of a chat, the reply in progress, and the unsent messages. */
+export function MessageList({ chat, status, name, connection, onEdit }: Props) {
+  const { list, content, isFollowing, scrollToEnd } = useAutoScroll(chat.unsent.length);
+  const pending = useMemo(() => unanswered(chat), [chat]);
+  const [oldest] = pending;
+  const retried = status === "connected" && !chat.pendingRetry ? retryable(chat) : undefined;
+  /** Move the focus to the list, because the button that was pressed is removed. */
+  const focusList = () => list.current?.focus({ preventScroll: true });
+  const onRetry = () => {
+    connection.retry();
+    focusList();
+  };
+  const onResend = (id: string) => {
+    connection.resend(id);
+    focusList();
+  };
+  const onScrollToEnd = () => {
+    scrollToEnd();
+    focusList();
+  };
+  const last = chat.messages.at(-1);
+  const askAgain = ({ reply_to }: Reply) => {
+    const human = chat.messages.find(({ id }) => id === reply_to);
+    if (human) connection.sendMessage(human.msg);
+  };
+
+  return (
+    <div className="message-list-frame">
+      <div ref={list} className="message-list" role="log" aria-label="Conversation" tabIndex={0}>
+        <div ref={content} className="column">
+          {chat.session && !chat.messages.length && !chat.unsent.length && (
+            <p className="greeting">Hello, <bdi>{name}</bdi>. What is on your mind?</p>
+          )}
+          {chat.messages.map((message) => (
+            <ErrorBoundary key={message.id} resetKey={message} fallback={<PlainText text={message.msg} />}>
+              {message.source === "human" ? (
+                <HumanMessageView message={message} isQueued={message !== oldest && pending.includes(message)}>
+                  {message === oldest && !replyOf(chat, message.id)?.msg && (
+                    <PendingReply
+                      messagesAhead={chat.positions[message.id] ?? 0}
+                      waitReason={chat.waitReasons[message.id]}
+                    />
+                  )}
+                </HumanMessageView>
+              ) : (
+                <>
+                  <ReplyView
+                    reply={message}
+                    onRetry={retried && message.reply_to === retried.id ? onRetry : undefined}
+                    onAskAgain={
+                      message.status === "failed" && message !== last ? () => askAgain(message) : undefined
+                    }
+                  />
+                  {message.msg && message.reply_to === oldest?.id && chat.waitReasons[oldest.id] && (
+                    <PendingReply messagesAhead={0} waitReason={chat.waitReasons[oldest.id]} />
+                  )}
+                </>
+              )}
+            </ErrorBoundary>
+          ))}
+          {chat.unsent.map((message) => (
+            <UnsentMessageView
+              key={message.id}
+              message={message}
+              offline={status !== "connected"}
+              onResend={() => onResend(message.id)}
+              onEdit={() => onEdit(message.id)}
+            />
+          ))}
+        </div>
+      </div>
+      {!isFollowing && (
+        <button className="to-end" onClick={onScrollToEnd}>
+          To the end ↓
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,180 @@
+// The state of a chat, and the reducer that applies the server's frames to it. No side effects.
+
+import type { HumanMessage, Message, Reply, ServerFrame, Session } from "./frames";
+
+/** A message written here that the server has not acknowledged yet. */
+export interface UnsentMessage {
+  id: string;
+  msg: string;
+  timestamp: string;
+  /** Why the server refused it, as a text for the person. */
+  refused?: string;
+}
+
+export interface Chat {
+  /** Null until the first history. */
+  session: Session | null;
+  messages: readonly Message[];
+  /** The oldest first. The page shows them below all `messages`. */
+  unsent: readonly UnsentMessage[];
+  /** By id of a human message: its last known position in the queue of all sessions, from 0. */
+  positions: Readonly<Record<string, number>>;
+  /** By id of a human message: why its reply is delayed, `NO_WORKER` or a code of the model. */
+  waitReasons: Readonly<Record<string, string>>;
+  /** The retry that is not acknowledged yet, with the id of the reply that it replaces. */
+  pendingRetry: { id: string; replyId: string } | null;
+  /** The server's message for a refused request that is not an unsent message. */
+  notice: string | null;
+}
+
+/** The reason of a `wait` frame while no worker runs. */
+export const NO_WORKER = "no_worker";
+
+export const EMPTY_CHAT: Chat = {
+  session: null,
+  messages: [],
+  unsent: [],
+  positions: {},
+  waitReasons: {},
+  pendingRetry: null,
+  notice: null,
+};
+
+/** Return the chat after a frame, or "gap" if a frame is missing and the history is needed. */
+export function reduce(chat: Chat, frame: ServerFrame): Chat | "gap" {
+  switch (frame.type) {
+    case "history":
+      return {
+        ...EMPTY_CHAT,
+        session: frame.session,
+        messages: frame.messages,
+        unsent: chat.unsent.filter(({ id }) => !frame.messages.some((message) => message.id === id)),
+      };
+    case "ack":
+      return acknowledge(chat, frame.id, frame.position);
+    case "message": {
+      const { type: _, ...message } = frame;
+      return message.source === "human" ? putHumanMessage(chat, message) : putReply(chat, message);
+    }
+    case "start":
+      return putReply(chat, {
+        id: frame.id,
+        source: "bot",
+        msg: "",
+        timestamp: "", // unknown until the complete message
+        reply_to: frame.reply_to,
+        status: "streaming",
+        n: 0,
+      });
+    case "delta":
+      return appendDelta(chat, frame.id, frame.n, frame.text);
+    case "wait": {
+      const reason = frame.reason ?? frame.code;
+      return { ...chat, waitReasons: { ...chat.waitReasons, [frame.reply_to]: reason } };
+    }
+    case "error":
+      if (frame.reply_to) return failReply(chat, frame.reply_to, frame.code);
+      return refuse(chat, frame.id, frame.msg, frame.retry_after !== undefined);
+  }
+}
+
+/** Return the reply to a human message, complete or not. */
+export function replyOf(chat: Chat, id: string): Reply | undefined {
+  return chat.messages.find((message): message is Reply => isReplyTo(message, id));
+}
+
+/** Return the human messages without a complete reply, the oldest first. */
+export function unanswered(chat: Chat): HumanMessage[] {
+  const answered = new Set<string>();
+  for (const message of chat.messages)
+    if (message.source === "bot" && message.status !== "streaming") answered.add(message.reply_to);
+  return chat.messages.filter(
+    (message): message is HumanMessage => message.source === "human" && !answered.has(message.id),
+  );
+}
+
+/** Return the last human message if its reply can be retried. */
+export function retryable(chat: Chat): HumanMessage | undefined {
+  if (chat.unsent.some(({ refused }) => !refused) || unanswered(chat).length) return undefined;
+  return chat.messages.findLast((message): message is HumanMessage => message.source === "human");
+}
+
+function acknowledge(chat: Chat, id: string, position: number): Chat {
+  const positions = { ...chat.positions, [id]: position };
+  if (chat.pendingRetry?.id === id) {
+    const { replyId } = chat.pendingRetry;
+    const messages = chat.messages.filter((message) => message.id !== replyId);
+    return { ...chat, messages, positions, pendingRetry: null };
+  }
+  const unsent = chat.unsent.find((unsent) => unsent.id === id);
+  if (!unsent) return { ...chat, positions };
+  const { msg, timestamp } = unsent;
+  return { ...putHumanMessage(chat, { id, source: "human", msg, timestamp }), positions };
+}
+
+/** Replace the human message with this id, or add it at the end. */
+function putHumanMessage(chat: Chat, human: HumanMessage): Chat {
+  const known = chat.messages.some((message) => message.id === human.id);
+  return {
+    ...chat,
+    messages: known
+      ? chat.messages.map((message) => (message.id === human.id ? human : message))
+      : [...chat.messages, human],
+    unsent: chat.unsent.filter(({ id }) => id !== human.id),
+  };
+}
+
+/** Put a reply directly after its human message. It replaces an earlier reply. */
+function putReply(chat: Chat, reply: Reply): Chat {
+  const messages = chat.messages.filter(
+    (message) => message.id !== reply.id && !isReplyTo(message, reply.reply_to),
+  );
+  const human = messages.findIndex((message) => message.id === reply.reply_to);
+  messages.splice(human < 0 ? messages.length : human + 1, 0, reply);
+  return { ...clearWait(chat, reply.reply_to), messages };
+}
+
+function appendDelta(chat: Chat, id: string, n: number, text: string): Chat | "gap" {
+  const reply = chat.messages.find((message) => message.id === id);
+  if (reply?.source !== "bot") return "gap";
+  const expected = reply.status === "streaming" ? (reply.n ?? 0) : Infinity;
+  if (n < expected) return chat; // the text contains this delta already
+  if (n > expected) return "gap";
+  const longer: Reply = { ...reply, msg: reply.msg + text, n: n + 1 };
+  const messages = chat.messages.map((message) => (message === reply ? longer : message));
+  return { ...(chat.waitReasons[reply.reply_to] ? clearWait(chat, reply.reply_to) : chat), messages };
+}
+
+/** Mark the reply to a message as failed. Its partial text stays. */
+function failReply(chat: Chat, replyTo: string, error: string): Chat {
+  if (!chat.messages.some((message) => message.id === replyTo)) return chat;
+  const { n: _, ...reply } = replyOf(chat, replyTo) ?? {
+    id: `no-reply-${replyTo}`,
+    source: "bot" as const,
+    msg: "",
+    timestamp: "",
+    reply_to: replyTo,
+  };
+  return putReply(chat, { ...reply, status: "failed", error });
+}
+
+function refuse(chat: Chat, id: string | undefined, msg: string, isTemporary: boolean): Chat {
+  if (chat.unsent.some((unsent) => unsent.id === id)) {
+    if (isTemporary) return chat; // the connection sends it again
+    const unsent = chat.unsent.map((unsent) => (unsent.id === id ? { ...unsent, refused: msg } : unsent));
+    return { ...chat, unsent };
+  }
+  if (chat.pendingRetry?.id === id) return { ...chat, pendingRetry: null, notice: msg };
+  return id ? chat : { ...chat, notice: msg };
+}
+
+/** Remove a human message's position and its wait reason. */
+function clearWait(chat: Chat, id: string): Chat {
+  const { [id]: _position, ...positions } = chat.positions;
+  const { [id]: _reason, ...waitReasons } = chat.waitReasons;
+  return { ...chat, positions, waitReasons };
+}
+
+function isReplyTo(message: Message, id: string): boolean {
+  return message.source === "bot" && message.reply_to === id;
+}
