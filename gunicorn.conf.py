@@ -1,5 +1,6 @@
 """How gunicorn serves the web process. It must not import what gevent has yet to patch."""
 
+import logging
 import re
 import resource
 from urllib.parse import quote
@@ -60,7 +61,12 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 
 
 def post_worker_init(worker):
-    """Close the sockets when the process is asked to go: gunicorn itself would wait for them."""
+    """Set up the log and the shutdown of a worker process, which has loaded the application."""
+    from chat.message_log import set_message_log_level
     from web.server.drain import close_sockets_when_leaving
 
+    # gunicorn's own loggers do not propagate, so this handler does not repeat their lines.
+    logging.basicConfig(format=Logger.error_fmt, datefmt=Logger.datefmt)
+    set_message_log_level(_settings.log_level)
+    # gunicorn itself would wait until all WebSockets are closed.
     close_sockets_when_leaving(worker)

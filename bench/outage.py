@@ -17,7 +17,7 @@ from pathlib import Path
 
 import websocket
 
-from tests import asks
+from tests import directives
 from tests.clients import PATIENCE, Events, begin
 from tests.system import System
 
@@ -35,7 +35,7 @@ def main(*outages: float) -> None:
 
 def _measure(system: System, seconds: float) -> None:
     sockets = [Events(web.ws, begin(web.url)) for web in system.webs]
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         reply = sockets[0].say(hold.ask)
         hold.wait()
         system.redis.kill()

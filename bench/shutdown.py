@@ -18,12 +18,12 @@ from pathlib import Path
 
 import websocket
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.processes import Process
 from tests.system import System
 
-REPLY = asks.words(600, delay=0.05)  # streams for 30 s
+REPLY = directives.words(600, delay=0.05)  # streams for 30 s
 
 
 def main(sockets: int = 1000, replies: int = 20) -> None:
@@ -46,7 +46,7 @@ def main(sockets: int = 1000, replies: int = 20) -> None:
             if reply is None or reply["status"] == "streaming":
                 socket.until_answered(message_id)
             reply = socket.reply_to(message_id)
-            whole += reply is not None and reply["msg"] == asks.said(REPLY)
+            whole += reply is not None and reply["msg"] == directives.said(REPLY)
         print(f"replies that came whole: {whole} of {replies}")
 
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.system import System
 
@@ -26,7 +26,7 @@ def main(times: int = 20) -> None:
         for name, token in (("silent", 0), ("in mid-stream", 5)):
             told, closed = [], []
             for _ in range(times):
-                with asks.held(system, at=token) as hold:
+                with directives.held(system, at=token) as hold:
                     message_id = socket.say(hold.ask)
                     hold.wait()
                     begun = time.perf_counter()

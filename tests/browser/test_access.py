@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 from tests.browser.test_chats import ENDED, expire
 from tests.browser.test_words import CODE
 from tests.processes import ROOT

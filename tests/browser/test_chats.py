@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 from tests.processes import wait_until
 
 ENDED = "This chat has come to its end"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 from tests.clients import Events, begin
 from tests.system import System
 

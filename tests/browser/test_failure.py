@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 
 REFUSED = "The model could not answer this message."
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from chat.mailbox import Mailbox
 from chat.worker_presence import ABSENT_AFTER
-from tests import asks
+from tests import directives as asks
 from tests.browser.conftest import PATIENCE
 from tests.processes import Worker, wait_until
 from tests.system import System

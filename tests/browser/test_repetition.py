@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 
 # The longest time for which nothing else could run, and nobody could type. It is some 200 ms on an
 # idle machine, and was many seconds, or for ever.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 
 LONG = 900  # words; the stream stands still in the middle
 AT_END = "box => Math.abs(box.scrollHeight - box.clientHeight - box.scrollTop) < 2"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 from tests.silent import SilentProxy
 
 # The page pings after 10 s of silence, and leaves 5 s later.

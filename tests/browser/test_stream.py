@@ -6,7 +6,7 @@ import uuid
 
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 
 
 def test_a_reply_streams_with_a_caret_and_stands_whole_in_the_end(tab, system):

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives as asks
 
 BLOCK = "def double(n):\n    return n * 200  # a hundred times twice\n"
 CODE = f"""look:

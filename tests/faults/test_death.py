@@ -7,7 +7,7 @@ import websocket
 
 from chat.mailbox import MAX_CLAIMS
 from chat.timing import LEASE_DURATION
-from tests import asks
+from tests import directives
 from tests.clients import Events, Plain, begin, history
 from tests.processes import wait_until
 from tests.system import System
@@ -26,7 +26,7 @@ def holder(system: System, token: str) -> str:
 @pytest.mark.parametrize("at", [0, 1, 7])
 def test_another_worker_goes_on_where_one_was_killed(system, at):
     socket = opened(system)
-    with asks.held(system, at=at) as hold:
+    with directives.held(system, at=at) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         hold.kill_who_answers(system)
@@ -39,7 +39,7 @@ def test_another_worker_goes_on_where_one_was_killed(system, at):
 
 def test_a_worker_killed_between_the_last_word_and_the_commit_leaves_a_whole_reply(system):
     socket = opened(system)
-    with asks.held(system, at=asks.END) as hold:
+    with directives.held(system, at=directives.END) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         socket.until(lambda _: (socket.reply_to(message_id) or {}).get("msg") == hold.text)
@@ -52,7 +52,7 @@ def test_a_worker_killed_between_the_last_word_and_the_commit_leaves_a_whole_rep
 def test_a_web_process_is_killed_and_its_client_misses_nothing_on_another(system):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         system.web.kill()
@@ -70,7 +70,7 @@ def test_a_web_process_is_killed_and_its_client_misses_nothing_on_another(system
 def test_redis_is_killed_and_comes_back_and_the_reply_is_whole(system, at):
     socket = opened(system)
     plain = Plain(system.web.ws, socket.token)
-    with asks.held(system, at=at) as hold:
+    with directives.held(system, at=at) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         system.redis.kill()
@@ -88,7 +88,7 @@ def test_redis_is_killed_and_comes_back_and_the_reply_is_whole(system, at):
 
 def test_a_worker_that_stood_still_does_not_write_when_it_goes_on(system):
     socket = opened(system)
-    with asks.held(system, at=2) as hold:
+    with directives.held(system, at=2) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         first = holder(system, socket.token)
@@ -128,7 +128,7 @@ def test_a_ring_that_vanishes_is_made_up_for(system):
 
 def test_a_message_that_kills_every_worker_is_given_up_and_the_queue_moves(system):
     socket = opened(system)
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         poison = socket.say(hold.ask)
         behind = socket.say("behind")
         for _ in range(MAX_CLAIMS):
@@ -149,7 +149,7 @@ def test_connections_to_redis_are_cut_and_nothing_is_missed(system, kind):
     plain = Plain(system.web.ws, socket.token)
     ids = []
     for number in range(5):
-        with asks.held(system, at=2) as hold:
+        with directives.held(system, at=2) as hold:
             ids.append((socket.say(hold.ask), hold.text))
             hold.wait()
             system.client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")

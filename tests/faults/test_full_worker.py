@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.system import System
 
@@ -26,7 +26,7 @@ def sessions(system: System, number: int) -> list[Events]:
 def test_sessions_wait_in_the_order_in_which_they_came(system):
     busy = sessions(system, 2)
     waiting = sessions(system, 4)
-    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as two:
         busy[0].say(one.ask)
         busy[1].say(two.ask)
         one.wait()
@@ -47,7 +47,7 @@ def test_sessions_wait_in_the_order_in_which_they_came(system):
 
 def test_a_session_with_many_messages_does_not_keep_the_others_waiting(system):
     talker, busy, other = sessions(system, 3)
-    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as two:
         busy.say(two.ask)
         two.wait()
         talker.say(one.ask)
@@ -67,7 +67,7 @@ def test_a_session_with_many_messages_does_not_keep_the_others_waiting(system):
 
 def test_a_full_worker_holds_back_no_ring_that_another_could_take(system):
     busy, *others = sessions(system, 6)
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         busy.say(hold.ask)
         hold.wait()
         for socket in others:
@@ -76,7 +76,7 @@ def test_a_full_worker_holds_back_no_ring_that_another_could_take(system):
 
 def test_a_stop_frees_the_slot_of_a_silent_model(system):
     one, two, other = sessions(system, 3)
-    with asks.held(system, at=0) as first, asks.held(system, at=0) as second:
+    with directives.held(system, at=0) as first, directives.held(system, at=0) as second:
         one.say(first.ask)
         two.say(second.ask)
         first.wait()
@@ -92,7 +92,7 @@ def test_a_retry_that_is_stopped_while_it_waits_takes_the_old_replys_place_every
     listener = Events(system.web.ws, talker.token)
     message_id = talker.say("hello")
     listener.until_answered(message_id)
-    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as two:
         for socket, hold in zip(busy, (one, two), strict=True):
             socket.say(hold.ask)
             hold.wait()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.models.retry import MAX_TRIES
-from tests import asks
+from tests import directives as asks
 from tests.clients import Events, begin, history
 from tests.system import System
 

@@ -15,7 +15,7 @@ from chat.mailbox import Mailbox
 from chat.worker_presence import BEAT_EVERY, beat, last_seen
 from tasks.heartbeat import TICK_EVERY
 from terminal.transcript import NOBODY
-from tests import asks
+from tests import directives as asks
 from tests.clients import Events, Plain, begin
 from tests.processes import Worker, wait_until
 from tests.pty_terminal import person, piping

@@ -14,7 +14,7 @@ from local.redis import EmbeddedRedis
 from tests.crowd import Witness, crowd
 from tests.faults.test_redis_refuses import full_disk
 from tests.processes import wait_until
-from tests.refuser import Refuser
+from tests.redis_error_proxy import RedisErrorProxy
 from tests.system import System
 
 # The promise is two seconds; the rest is for a machine that does much else.
@@ -157,16 +157,16 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, Refuser]]:
-    """A system whose Redis is behind a `Refuser`."""
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, RedisErrorProxy]]:
+    """A system whose Redis is behind a `RedisErrorProxy`."""
     folder = tmp_path_factory.mktemp("refusing")
     with ExitStack() as stack:
         behind = stack.enter_context(EmbeddedRedis(folder / "behind", appendfsync=None))
-        refuser = stack.enter_context(Refuser(behind.url))
+        refuser = stack.enter_context(RedisErrorProxy(behind.url))
         yield stack.enter_context(System(folder, REDIS_URL=refuser.url)), refuser
 
 
-def test_no_word_of_redis_ends_a_process(refusing: tuple[System, Refuser]):
+def test_no_word_of_redis_ends_a_process(refusing: tuple[System, RedisErrorProxy]):
     system, refuser = refusing
     witness = Witness(system)
     with crowd(system, 4):
@@ -188,7 +188,7 @@ def test_no_word_of_redis_ends_a_process(refusing: tuple[System, Refuser]):
             said.once()
 
 
-def test_a_worker_that_starts_meanwhile_waits(refusing: tuple[System, Refuser]):
+def test_a_worker_that_starts_meanwhile_waits(refusing: tuple[System, RedisErrorProxy]):
     system, refuser = refusing
     worker = system.workers[0]
     worker.stop()
@@ -205,7 +205,7 @@ def test_a_worker_that_starts_meanwhile_waits(refusing: tuple[System, Refuser]):
 def test_a_broker_that_refuses_alone_leaves_messages_to_be_answered_later(tmp_path):
     with (
         EmbeddedRedis(tmp_path / "broker", appendfsync=None) as broker,
-        Refuser(broker.url) as refuser,
+        RedisErrorProxy(broker.url) as refuser,
         System(tmp_path, CELERY_BROKER_URL=refuser.url) as system,
     ):
         witness = Witness(system)

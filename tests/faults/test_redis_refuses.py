@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, Plain, begin
 from tests.processes import wait_until
 from tests.system import System
@@ -45,7 +45,7 @@ def test_it_is_told_as_busy_and_all_goes_on_where_it_was(
 ):
     token = begin(system.web.url)
     socket, plain = Events(system.web.ws, token), Plain(system.web.ws, token)
-    with asks.held(system, at=2) as hold:
+    with directives.held(system, at=2) as hold:
         first = socket.say(hold.ask)
         hold.wait()
         with full(system):

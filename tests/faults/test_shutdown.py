@@ -8,7 +8,7 @@ import threading
 import pytest
 import websocket
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 
 WITHIN = 20.0  # seconds; a dyno is killed after 30
@@ -16,7 +16,7 @@ WITHIN = 20.0  # seconds; a dyno is killed after 30
 
 def test_a_web_process_sends_its_clients_elsewhere_and_goes(system):
     sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(5)]
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         message_id = sockets[0].say(hold.ask)
         hold.wait()
         system.web.signal(signal.SIGTERM)
@@ -34,7 +34,7 @@ def test_a_web_process_sends_its_clients_elsewhere_and_goes(system):
 
 def test_a_worker_hands_over_its_replies_and_goes(system):
     sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(6)]
-    ask = asks.words(60, delay=0.1)
+    ask = directives.words(60, delay=0.1)
     ids = [socket.say(ask) for socket in sockets]
     for socket in sockets:
         socket.until_type("delta")
@@ -49,14 +49,14 @@ def test_a_worker_hands_over_its_replies_and_goes(system):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [(d["status"], d["msg"]) for d in done] == [("done", asks.said(ask))] * 6
+    assert [(d["status"], d["msg"]) for d in done] == [("done", directives.said(ask))] * 6
     for socket in sockets:
         assert [f["attempt"] for f in socket.frames if f["type"] == "start"] == [1]
 
 
 def test_a_worker_whose_model_is_silent_goes_too(system):
     socket = Events(system.web.ws, begin(system.web.url))
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         worker = next(w for w in system.workers if hold.asked_by(w))
@@ -68,7 +68,7 @@ def test_a_worker_whose_model_is_silent_goes_too(system):
 
 def test_the_last_worker_leaves_its_replies_to_the_next_that_comes(system):
     socket = Events(system.web.ws, begin(system.web.url))
-    with asks.held(system, at=2) as hold:
+    with directives.held(system, at=2) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         for worker in system.workers:

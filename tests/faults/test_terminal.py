@@ -9,7 +9,7 @@ import time
 import pytest
 
 from terminal.liveness import PING_AFTER_DUE, PING_AFTER_IDLE, PONG_WITHIN, UNSEEN
-from tests import asks
+from tests import directives as asks
 from tests.clients import begin, history
 from tests.pty_terminal import person, piping
 from tests.silent_proxy import SilentProxy

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import requests
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.processes import ROOT, Process, free_port, wait_until
 
@@ -41,7 +41,7 @@ def inspect_active(system) -> str:
 def test_it_sees_workers_and_replies_and_no_token(system, flower):
     wait_until(lambda: seen(flower, "/workers?json=1").count("heartbeat") > 1)
     socket = Events(system.web.ws, begin(system.web.url))
-    with asks.held(system, at=1) as hold:
+    with directives.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         wait_until(lambda: '"tasks.reply"' in seen(flower, "/api/tasks"))

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests import asks
+from tests import directives as asks
 from tests.processes import ROOT
 from tests.pty_terminal import Person
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests import asks
+from tests import directives as asks
 from tests.pty_terminal import CHAT, PROMPT, Person, person
 from tests.terminal.answering import answering
 

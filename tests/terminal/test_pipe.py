@@ -11,7 +11,7 @@ import termios
 import pytest
 import requests
 
-from tests import asks
+from tests import directives as asks
 from tests.clients import begin
 from tests.processes import ROOT, free_port, wait_until
 from tests.pty_terminal import CHAT, pipe, piping

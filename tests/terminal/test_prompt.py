@@ -13,7 +13,7 @@ import requests
 
 from terminal import prompt
 from terminal.connection import Connection
-from tests import asks
+from tests import directives as asks
 from tests.clients import Plain, begin, history
 from tests.pty_terminal import CHAT, Person, person
 

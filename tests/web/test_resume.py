@@ -11,7 +11,7 @@ from chat.channel import channel
 from chat.ids import new_id
 from chat.mailbox import Mailbox
 from chat.session_store import SessionStore
-from tests import asks
+from tests import directives as asks
 from tests.clients import Events, begin, history
 from tests.processes import wait_until
 from web.subscribers.registry import SubscriberRegistry

@@ -12,7 +12,7 @@ import pytest
 import requests
 import websocket
 
-from tests import asks
+from tests import directives as asks
 from tests.clients import PATIENCE
 
 HOME = "http://localhost:3000"

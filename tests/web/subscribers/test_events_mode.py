@@ -12,7 +12,7 @@ import requests
 import websocket
 from websocket import ABNF
 
-from tests import asks
+from tests import directives as asks
 from tests.clients import Events, Plain, begin, history
 
 FLOOD = 10_000  # frames

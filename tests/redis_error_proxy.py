@@ -14,7 +14,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 
-class Refuser:
+class RedisErrorProxy:
     """A context that listens while it is open."""
 
     def __init__(self, url: str) -> None:

@@ -12,7 +12,7 @@ from tests.processes import free_port
 
 
 @contextlib.contextmanager
-def tls_before(port: int, context: ssl.SSLContext) -> Iterator[int]:
+def tls_proxy(port: int, context: ssl.SSLContext) -> Iterator[int]:
     """Give a port on loopback that speaks TLS and passes all on to ``port``."""
     door = free_port()
     loop = asyncio.new_event_loop()
