@@ -1,4 +1,4 @@
-"""Redis behind TLS: its certificate is verified, by redis-py and by Celery."""
+"""Redis behind TLS: redis-py and Celery verify its certificate."""
 
 from __future__ import annotations
 

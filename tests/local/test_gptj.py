@@ -28,17 +28,13 @@ def sentence(raised) -> str:
 
 def test_too_little_memory_is_reported():
     gptj.require_memory(16e9)
-    with pytest.raises(
-        CannotStart, match=r"needs 14 GB of memory and 8 are free.*TINY=1"
-    ) as why:
+    with pytest.raises(CannotStart, match=r"needs 14 GB of memory and 8 are free.*TINY=1") as why:
         gptj.require_memory(8e9)
     assert ". " not in sentence(why)
 
 
 def test_weights_that_cannot_be_downloaded_are_reported():
-    with pytest.raises(
-        CannotStart, match=r"not on this machine.*ConnectionError.*TINY=1"
-    ) as why:
+    with pytest.raises(CannotStart, match=r"not on this machine.*ConnectionError.*TINY=1") as why:
         gptj.require_weights()
     assert ". " not in sentence(why)
 
