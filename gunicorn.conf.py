@@ -4,6 +4,7 @@ gunicorn loads them before gevent patches the standard library: import nothing h
 sockets or starts threads.
 """
 
+import logging
 import re
 import resource
 from urllib.parse import quote
@@ -64,7 +65,12 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 
 
 def post_worker_init(worker):
-    """Close the WebSockets on shutdown. gunicorn itself would wait until the clients close them."""
+    """Set up the log and the shutdown of a worker process, which has loaded the application."""
+    from chat.message_log import set_message_log_level
     from web.server.drain import close_websockets_on_shutdown
 
+    # gunicorn's own loggers do not propagate, so this handler does not repeat their lines.
+    logging.basicConfig(format=Logger.error_fmt, datefmt=Logger.datefmt)
+    set_message_log_level(_settings.log_level)
+    # gunicorn itself would wait until all WebSockets are closed.
     close_websockets_on_shutdown(worker)

@@ -14,8 +14,8 @@ from bench.systems import PYTHON
 
 ROOT = Path(__file__).parent.parent
 BENCHES = ("latency", "streams", "websockets", "growth")
-WITHIN = 900.0  # seconds for one of them, three times what an idle machine needs
-CLEANED_UP_WITHIN = 60.0  # seconds
+MAX_BENCH_TIME = 900.0  # seconds for one of them, three times the time on an idle machine
+CLEAN_UP_TIMEOUT = 60.0  # seconds
 
 
 def main() -> None:
@@ -34,15 +34,15 @@ def main() -> None:
 
 
 def _run(command: list[str]) -> int:
-    """Run a measurement; return its exit code. It ends what it has started in any case."""
+    """Run a measurement; return its exit code. It stops its own processes in any case."""
     process = subprocess.Popen(command, cwd=ROOT)
     try:
-        return process.wait(WITHIN)
+        return process.wait(MAX_BENCH_TIME)
     except subprocess.TimeoutExpired:
         process.terminate()
-        return process.wait(CLEANED_UP_WITHIN)
-    except KeyboardInterrupt:  # it has had it, too
-        process.wait(CLEANED_UP_WITHIN)
+        return process.wait(CLEAN_UP_TIMEOUT)
+    except KeyboardInterrupt:  # the terminal has sent it to the process too
+        process.wait(CLEAN_UP_TIMEOUT)
         raise
 
 

@@ -1,4 +1,4 @@
-"""How figures are made of many measurements."""
+"""Computes and formats figures."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def median_ratio(ours: Sequence[float], peer: Sequence[float]) -> float | None:
-    """Return the median of the ratios round by round: a machine that slows down slows both.
+    """Return the median of the ratios of each round, since a slow machine slows both systems.
 
-    None: there is nothing to divide by.
+    None if no round has a peer's value other than 0.
     """
     ratios = [one / other for one, other in zip(ours, peer, strict=True) if other]
     return statistics.median(ratios) if ratios else None
 
 
 def rounded(value: float) -> float:
-    """Return three significant digits; more would claim what no measurement holds."""
+    """Return the value with three significant digits; measurements are not more exact."""
     return float(f"{value:.3g}")
 
 
-def shown(value: float) -> str:
-    """Return a figure for a table."""
+def formatted(value: float) -> str:
+    """Return a value as text for a table."""
     value = rounded(value)
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:g}"

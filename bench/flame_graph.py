@@ -3,9 +3,8 @@
     python -m bench.flame_graph worker [--streams 150] [--gil] [--svg FILE]
     python -m bench.flame_graph web
 
-Prints the functions that were on the stack in most samples, themselves or what they called, or
-draws a flame graph. With `--gil` only samples count in which Python's lock was held: what keeps
-the other threads of the process from running. Without, those in which a thread was on a CPU.
+Prints the functions that were on the stack in most samples, or draws a flame graph. With `--gil`
+only samples in which a thread had the GIL count, else those in which a thread was on a CPU.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from bench.result import end_in_order
+from bench.result import stop_on_signals
 from bench.systems import PYTHON, Ours, running
 
 RATE = 20  # tokens a second and stream
@@ -36,7 +35,7 @@ def main() -> None:
     parser.add_argument("--gil", action="store_true")
     parser.add_argument("--svg", type=Path)
     args = parser.parse_args()
-    end_in_order()
+    stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="bench") as name:
         folder = Path(name)
         out = args.svg or folder / "stacks"
@@ -47,7 +46,7 @@ def main() -> None:
                 load.run("hold", clients=args.streams)
                 streaming = threading.Thread(target=load.run, args=("streams",), kwargs=job)
                 streaming.start()
-                streaming.join(3)  # the burst of the beginning
+                streaming.join(3)  # the burst at the beginning
                 _record(system.processes[args.process].pid, out, args.gil, bool(args.svg))
                 streaming.join()
         if not args.svg:

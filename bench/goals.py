@@ -1,4 +1,4 @@
-"""What our figures should come to, each alone or beside a peer's in the same run."""
+"""The goals: bounds for our figures, or for their ratio to a peer's figure in the same run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Goal(NamedTuple):
     figure: str
     now: float | None
     later: float | None
-    over: str = ""  # the peer whose ratio is bound; empty: the figure itself is
+    over: str = ""  # the bound is for the ratio to this peer; empty: for the figure itself
     at_least: bool = False  # else at most
 
     def value(self, result: Result) -> float | None:
-        """Return what was measured, None where it was not."""
+        """Return the measured value, or None."""
         if self.over:
             return result.ratio(self.load, self.figure, self.over)
         return result.median(OURS, self.load, self.figure)
 
     def met(self, value: float, bound: float) -> bool:
-        """Tell whether a value keeps within a bound."""
+        """Whether a value is within a bound."""
         return value >= bound if self.at_least else value <= bound
 
 
@@ -50,7 +50,7 @@ GOALS = (
     Goal("websockets", 15_000, "kb_per_socket", None, 20),
     Goal("growth", "20,000 messages", "over_10_messages", 1.1, 1.05),
 )
-# What the project's README shows, one figure each.
+# The figures in the table of the project's README.
 HEADLINES = (
     ("streams", 150, "gap_p99_ms", STREAM),
     ("streams", 150, "first_p50_ms", STREAM),

@@ -2,9 +2,9 @@
 
     python -m bench.growth [--quick]
 
-One client asks a model that answers at once. Each case is measured in turn with a session of ten
-messages in a system that holds nothing else; `over_10_messages` is the ratio to it in the same
-round. Peers keep no history, or (the tutorial) read all of it, so that they are not here.
+One client sends messages; the model answers at once. Each case alternates with a session of ten
+messages in an otherwise empty system; `over_10_messages` is the ratio to it in the same round.
+Peers are not measured: they store no history, or (the tutorial) read all of it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 import redis
 
 from bench.result import Result, command
-from bench.systems import Contestant, Load, Ours, running
+from bench.systems import Load, MeasuredSystem, Ours, running
 
 BASE = "10 messages"
-ASKS = 10  # in a session of ten messages, more would make it another
-BUSY = 40  # sessions whose messages wait, of 50 that a worker serves at once
-PIPELINED = 20  # messages that a session is given at once while it is filled
+ASKS = 10  # more would lengthen the session of ten messages
+BUSY = 40  # sessions with unanswered messages; a worker serves 50 at once
+PIPELINED = 20  # messages sent at once to fill a session
 
 
 def measure(folder: Path, quick: bool) -> Result:
@@ -66,20 +66,20 @@ def _compare(
             result.add(name, {Ours.name: [figures]})
 
 
-def _short(system: Contestant, load: Load) -> dict[str, float]:
+def _short(system: MeasuredSystem, load: Load) -> dict[str, float]:
     filled = load.run("fill", replies=5, at_once=5)
     return _ask(system, load, int(filled["number"]))
 
 
-def _ask(system: Contestant, load: Load, number: int) -> dict[str, float]:
+def _ask(system: MeasuredSystem, load: Load, number: int) -> dict[str, float]:
     before = system.usage()
     figures = load.run("ask_held", number=number, times=ASKS)
     used = system.usage().since(before)
     return {"p50_ms": figures["p50_ms"], "redis_us_per_reply": used.delta_us / ASKS}
 
 
-def _copy_session(system: Contestant, count: int) -> None:
-    """Have Redis hold ``count`` sessions more: copies of one that is there, as Redis stores it."""
+def _copy_session(system: MeasuredSystem, count: int) -> None:
+    """Add ``count`` sessions to Redis, copies of an existing one."""
     with redis.Redis.from_url(system.redis.url) as client:
         token = next(client.scan_iter(count=1000, _type="ReJSON-RL"))
         stored = client.dump(token)

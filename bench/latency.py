@@ -1,8 +1,8 @@
-"""How soon a whole reply comes, and how many a second, with a model that answers at once.
+"""The time until a reply is complete, and replies per second, with a model that answers at once.
 
     python -m bench.latency [--quick]
 
-1, 50 and 500 clients ask again as soon as they are answered.
+1, 50 and 500 clients send the next message as soon as they have the reply.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from bench.result import Result, command
 from bench.systems import (
     CeleryTask,
-    Contestant,
     FlaskSocketIO,
+    MeasuredSystem,
     Ours,
     TaskiqList,
     TaskiqStream,
@@ -23,7 +23,7 @@ from bench.systems import (
     running,
 )
 
-SYSTEMS: list[type[Contestant]] = [
+SYSTEMS: list[type[MeasuredSystem]] = [
     Ours,
     TaskiqList,
     TaskiqStream,
@@ -44,7 +44,7 @@ def measure(folder: Path, quick: bool) -> Result:
     return result
 
 
-def _talk(system: Contestant, *, clients: int, seconds: float) -> dict[str, float]:
+def _talk(system: MeasuredSystem, *, clients: int, seconds: float) -> dict[str, float]:
     return system.run("latency", clients=clients, seconds=seconds)
 
 

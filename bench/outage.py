@@ -1,10 +1,11 @@
-"""How soon all goes on when Redis was gone.
+"""How soon messages are answered after an outage of Redis.
 
     python -m bench.outage [SECONDS ...]
 
-For each outage: sockets are open on two web processes and a reply streams when Redis is killed.
-Prints how long after its return that reply is whole, and a new message of each socket answered;
-whether a message was told `busy` meanwhile, and whether every process is still the same.
+For each outage, clients are connected to two web processes and a reply streams when Redis is
+killed. Prints the time from the return of Redis until that reply is complete and until a new
+message of each client is answered, when a message got `busy` meanwhile, and whether any process was
+restarted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import websocket
 
-from tests import asks
+from tests import directives
 from tests.clients import PATIENCE, Events, begin
 from tests.system import System
 
@@ -35,7 +36,7 @@ def main(*outages: float) -> None:
 
 def _measure(system: System, seconds: float) -> None:
     sockets = [Events(web.ws, begin(web.url)) for web in system.webs]
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         reply = sockets[0].say(hold.ask)
         hold.wait()
         system.redis.kill()
@@ -43,7 +44,7 @@ def _measure(system: System, seconds: float) -> None:
         hold.release()
         refused = sockets[1].say("hello")
         busy = sockets[1].until_type("error")
-        told = time.monotonic() - away
+        refused_after = time.monotonic() - away
         while time.monotonic() - away < seconds:
             for socket in sockets:
                 _answer_pings(socket)
@@ -53,25 +54,25 @@ def _measure(system: System, seconds: float) -> None:
     whole = time.monotonic() - back
     assert sockets[0].reply_to(reply)["msg"] == hold.text
     for socket, message_id in ((sockets[0], None), (sockets[1], refused)):
-        message_id = _insist(socket, message_id)
+        message_id = _send_until_acknowledged(socket, message_id)
         assert socket.until_answered(message_id)["msg"] == "echo: hello"
     answered = time.monotonic() - back
     print(
-        f"away for {seconds:.0f} s: a message was told {busy['code']} after {told:.1f} s; back, the"
-        f" reply was whole after {whole:.1f} s, new messages answered after {answered:.1f} s"
+        f"away for {seconds:.0f} s: a message got {busy['code']} after {refused_after:.1f} s; then"
+        f" the reply was complete in {whole:.1f} s, new messages answered in {answered:.1f} s"
     )
 
 
 def _answer_pings(socket: Events) -> None:
-    """Read for a while, as every client does."""
+    """Read for a while, so that the library answers the server's pings."""
     socket.socket.settimeout(0.5)
     with suppress(websocket.WebSocketTimeoutException):
         socket.frame()
     socket.socket.settimeout(PATIENCE)
 
 
-def _insist(socket: Events, message_id: str | None) -> str:
-    """Say hello until it is taken; return its id."""
+def _send_until_acknowledged(socket: Events, message_id: str | None) -> str:
+    """Send a message until it is acknowledged; return its id."""
     while True:
         message_id = socket.say("hello", message_id)
         if socket.until(lambda f: f["type"] in ("ack", "error"))["type"] == "ack":

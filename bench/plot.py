@@ -35,11 +35,11 @@ FIGURES = {
     "growth": ("p50_ms", "over_10_messages"),
 }
 COLUMNS = 3
-LOGARITHMIC = 20  # a figure whose values differ by more than this factor
+LOGARITHMIC = 20  # a logarithmic axis if the values differ by more than this factor
 
 
 def draw(result: Result, path: Path) -> None:
-    """Draw one panel a figure, and in it one line a system: medians, and the span of rounds."""
+    """Draw a panel per figure and a line per system: the medians and the range of the rounds."""
     names = [name for name in FIGURES[result.bench] if name in result.names]
     columns = min(COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
@@ -79,8 +79,8 @@ def draw(result: Result, path: Path) -> None:
         axis.set_xlabel(result.axis, fontsize=8)
         axis.grid(alpha=0.3)
     if len(result.systems) > 1:
-        handles, names_shown = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, names_shown, loc="outside lower center", ncols=3, fontsize=8)
+        handles, system_names = axes.flat[0].get_legend_handles_labels()
+        figure.legend(handles, system_names, loc="outside lower center", ncols=3, fontsize=8)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -1,4 +1,4 @@
-"""Tables of results, and the README files that hold them.
+"""Writes the tables of results into the README files.
 
     python -m bench.report [--print]
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench.figures import shown
+from bench.figures import formatted
 from bench.goals import GOALS, HEADLINES, Goal
 from bench.result import OURS, RESULTS, Result, saved
 
@@ -44,21 +44,21 @@ TITLES = {
 }
 
 
-# A table of their own, since one row would be too long to read.
+# In a table of their own, since one table would be too wide.
 COSTS = tuple(name for name in TITLES if name.endswith(("_cpu", "_token", "_delta", "late_p99_ms")))
-# They are of what measures, not of what is measured.
-OURSELVES = ("client_cpu", "model_late_p99_ms", "over_10_messages")
+# Figures of the load generator and the stand-in, or of our system alone: they have no ratio.
+WITHOUT_RATIO = ("client_cpu", "model_late_p99_ms", "over_10_messages")
 
 
 def tables(result: Result) -> str:
-    """Return the result's tables: what people see, and what it costs."""
+    """Return the tables of a result: the figures that clients see, and the costs."""
     seen = [name for name in result.names if name not in COSTS]
     costs = [name for name in result.names if name in COSTS]
     return "\n\n".join(table(result, names) for names in (seen, costs) if names)
 
 
 def table(result: Result, names: list[str]) -> str:
-    """Return a Markdown table of medians; behind a peer's, ours over it."""
+    """Return a Markdown table of medians, each peer's with the ratio of ours to it."""
     head = ["system", result.axis, *(TITLES.get(name, name) for name in names)]
     lines = [_line(head), _line(["---"] * len(head))]
     for load in result.loads:
@@ -73,9 +73,9 @@ def _cell(result: Result, system: str, load: int | str, name: str) -> str:
     value = result.median(system, load, name)
     if value is None:
         return NONE
-    compared = system != OURS and name not in OURSELVES
+    compared = system != OURS and name not in WITHOUT_RATIO
     ratio = result.ratio(load, name, system) if compared else None
-    return shown(value) if ratio is None else f"{shown(value)} ({shown(ratio)})"
+    return formatted(value) if ratio is None else f"{formatted(value)} ({formatted(ratio)})"
 
 
 def goals(results: list[Result]) -> str:
@@ -90,7 +90,7 @@ def goals(results: list[Result]) -> str:
         axis = _axis(result, goal.load) if result else ""
         name = f"{_load(goal.load)}{axis}: {TITLES[goal.figure]}"
         name += f", ours over {goal.over}" if goal.over else ""
-        lines.append(_line([name, NONE if value is None else shown(value), *bounds]))
+        lines.append(_line([name, NONE if value is None else formatted(value), *bounds]))
     return "\n".join(lines)
 
 
@@ -99,7 +99,7 @@ def _bound(goal: Goal, value: float | None, bound: float | None) -> tuple[str, s
         return "", ""
     sign = "≥" if goal.at_least else "≤"
     met = "not measured" if value is None else "yes" if goal.met(value, bound) else "**no**"
-    return f"{sign} {shown(bound)}", met
+    return f"{sign} {formatted(bound)}", met
 
 
 def headlines(results: list[Result]) -> str:
@@ -115,9 +115,11 @@ def headlines(results: list[Result]) -> str:
             continue
         axis = _axis(result, load)
         theirs = result.median(peer, load, figure)
-        beside = f"{peer}: {shown(theirs)}" if theirs is not None else NONE
-        ratio = shown(result.ratio(load, figure, peer)) if theirs is not None else NONE
-        lines.append(_line([f"{_load(load)}{axis}: {TITLES[figure]}", shown(ours), beside, ratio]))
+        beside = f"{peer}: {formatted(theirs)}" if theirs is not None else NONE
+        ratio = formatted(result.ratio(load, figure, peer)) if theirs is not None else NONE
+        lines.append(
+            _line([f"{_load(load)}{axis}: {TITLES[figure]}", formatted(ours), beside, ratio])
+        )
     return "\n".join(lines)
 
 
@@ -138,7 +140,7 @@ def everything(results: list[Result]) -> str:
 
 
 def insert(text: str, generated: str) -> str:
-    """Return a text with what is between its markers replaced; without markers, as it is."""
+    """Return the text with ``generated`` between its markers; unchanged if it has no markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -151,7 +153,7 @@ def _line(cells: list[str]) -> str:
 
 
 def _axis(result: Result, load: int | str) -> str:
-    """Return what a load is a number of; one that is a text says so itself."""
+    """Return the unit of a load; a load that is a text includes its unit."""
     if isinstance(load, str):
         return ""
     return f" {result.axis.removesuffix('s') if load == 1 else result.axis}"

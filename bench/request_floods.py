@@ -1,10 +1,10 @@
-"""How long others wait for an answer beside four clients that send without end.
+"""The response time for other clients while four clients send without end.
 
     python -m bench.request_floods [SECONDS [KIND…]]
 
-For each kind of such a client (`tests/flood.py` has them; all but those named are left out), and
-for four different ones at once, prints the times of other people's requests, and whether the web
-process is still the same.
+For each kind of such a client in `tests/flood.py`, or for the given kinds, and for four different
+ones at once, prints the response times of other requests, and how often the web process has
+started.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a measurement found: written as JSON, and read again for tables and plots."""
+"""The result of a measurement, stored as JSON for tables and plots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from bench.figures import median_ratio, rounded
 
 RESULTS = Path(__file__).parent / "results"
-QUICK = RESULTS / "quick"  # not kept: too few rounds to be believed
+QUICK = RESULTS / "quick"  # not committed: too few rounds to be reliable
 OURS = "ours"
 
 
@@ -26,7 +26,7 @@ class Result:
     """Figures by system and load, round by round."""
 
     def __init__(self, bench: str, axis: str, quick: bool) -> None:
-        """``axis`` says what the load is a number of."""
+        """``axis`` is the unit of the loads."""
         self.bench, self.axis, self.quick = bench, axis, quick
         self.machine = _machine()
         self.rows: dict[tuple[str, int | str], dict[str, list[float]]] = {}
@@ -37,7 +37,7 @@ class Result:
             row = self.rows.setdefault((system, load), {})
             for figures in rounds:
                 for name, value in figures.items():
-                    if name not in ("asked", "whole"):  # they are the same, or it is no result
+                    if name not in ("asked", "whole"):  # equal in every result
                         row.setdefault(name, []).append(value)
 
     @property
@@ -67,7 +67,7 @@ class Result:
         return median_ratio(ours, theirs) if len(ours) == len(theirs) else None
 
     def save(self) -> Path:
-        """Write it; return the file."""
+        """Write the result; return the path."""
         folder = QUICK if self.quick else RESULTS
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.bench}.json"
@@ -114,8 +114,8 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def end_in_order() -> None:
-    """Have SIGINT and SIGTERM end what was started, and further ones not disturb that."""
+def stop_on_signals() -> None:
+    """Exit on SIGINT or SIGTERM so that all processes are stopped; ignore further signals."""
 
     def end(number: int, _: object) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
@@ -127,15 +127,17 @@ def end_in_order() -> None:
 
 
 def command(measure: Callable[[Path, bool], Result], doc: str | None) -> None:
-    """Be the command line of a measurement: measure, save, print the table."""
+    """Run a measurement from the command line: measure, save, print the tables."""
     from bench.report import tables  # it reads results
 
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="less of all, to see that it works")
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller loads, to check that it works"
+    )
     args = parser.parse_args()
-    end_in_order()
+    stop_on_signals()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         result = measure(Path(folder), args.quick)

@@ -1,10 +1,10 @@
-"""How long processes take to go when asked to, with sockets open and replies running.
+"""How long processes take to exit after SIGTERM, with open WebSockets and running replies.
 
     python -m bench.shutdown [SOCKETS [REPLIES]]
 
-A worker is asked first, then the web process that has all the sockets. Prints how long each took
-until it was gone (a dyno is killed after 30 s), whether every socket was closed with 1012, and
-whether every reply came whole, on the other worker and the other web process.
+First a worker gets SIGTERM, then the web process that has all WebSockets. Prints how long each took
+to exit (a dyno is killed after 30 s), how many WebSockets were closed with 1012, and how many
+replies were completed by the other worker and received from the other web process.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 
 import websocket
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.processes import Process
 from tests.system import System
 
-REPLY = asks.words(600, delay=0.05)  # streams for 30 s
+REPLY = directives.words(600, delay=0.05)  # streams for 30 s
 
 
 def main(sockets: int = 1000, replies: int = 20) -> None:
@@ -35,8 +35,8 @@ def main(sockets: int = 1000, replies: int = 20) -> None:
         for socket in talking:
             socket.until_type("delta")
         print(f"{sockets} sockets, {replies} replies running")
-        print(f"a worker was gone after {_seconds_to_go(system.workers[0]):.1f} s")
-        print(f"a web process was gone after {_seconds_to_go(system.web):.1f} s")
+        print(f"a worker exited after {_seconds_to_exit(system.workers[0]):.1f} s")
+        print(f"a web process exited after {_seconds_to_exit(system.web):.1f} s")
         codes = [_close_code(socket) for socket in everyone]
         print(f"closed with 1012: {codes.count(1012)} of {sockets}")
         whole = 0
@@ -46,11 +46,11 @@ def main(sockets: int = 1000, replies: int = 20) -> None:
             if reply is None or reply["status"] == "streaming":
                 socket.until_answered(message_id)
             reply = socket.reply_to(message_id)
-            whole += reply is not None and reply["msg"] == asks.said(REPLY)
-        print(f"replies that came whole: {whole} of {replies}")
+            whole += reply is not None and reply["msg"] == directives.whole_reply(REPLY)
+        print(f"complete replies: {whole} of {replies}")
 
 
-def _seconds_to_go(process: Process) -> float:
+def _seconds_to_exit(process: Process) -> float:
     asked = time.monotonic()
     process.signal(signal.SIGTERM)
     process.wait()

@@ -1,9 +1,9 @@
-"""How soon a stop is felt: by the person, and by the model.
+"""How soon a stop takes effect, for the client and for the model.
 
     python -m bench.stop [TIMES]
 
-Stops replies while the model is still silent, and in mid-stream, and prints the milliseconds from
-the stop to the reply's end at the socket, and to the end of the model's connection.
+Stops replies before the first token and in mid-stream. Prints the milliseconds from the stop until
+the client gets the end of the reply, and until the connection to the model is closed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.system import System
 
@@ -24,18 +24,20 @@ def main(times: int = 20) -> None:
     with tempfile.TemporaryDirectory() as folder, System(Path(folder)) as system:
         socket = Events(system.web.ws, begin(system.web.url))
         for name, token in (("silent", 0), ("in mid-stream", 5)):
-            told, closed = [], []
+            ended, closed = [], []
             for _ in range(times):
-                with asks.held(system, at=token) as hold:
+                with directives.held(system, at=token) as hold:
                     message_id = socket.say(hold.ask)
                     hold.wait()
                     begun = time.perf_counter()
                     socket.send(type="stop")
                     assert socket.until_answered(message_id)["status"] == "stopped"
-                    told.append(time.perf_counter() - begun)
+                    ended.append(time.perf_counter() - begun)
                     hold.wait_closed()
                     closed.append(time.perf_counter() - begun)
-            print(f"{name}: told after {_ms(told)}, the connection closed after {_ms(closed)}")
+            print(
+                f"{name}: the reply ended after {_ms(ended)}, connection closed after {_ms(closed)}"
+            )
 
 
 def _ms(seconds: list[float]) -> str:

@@ -1,9 +1,10 @@
-"""How evenly replies stream, how soon they begin, and what a token costs.
+"""How evenly replies stream, how soon they begin, and the cost of a token.
 
     python -m bench.streams [--quick]
 
-50, 150, 300 and 600 clients ask at the same moment; the model writes 20 tokens a second for each,
-for ten seconds. Figures of CPU are shares of one core; a delta is a frame with text at the client.
+50, 150, 300 and 600 clients send a message at the same moment; the model writes 20 tokens a second
+for each, for ten seconds. Figures of CPU are shares of one core; a delta is a frame with text at
+the client.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import requests
 
 from bench.result import Result, command
-from bench.systems import Contestant, Ours, TaskiqStream, in_turn, running
+from bench.systems import MeasuredSystem, Ours, TaskiqStream, in_turn, running
 
 RATE = 20  # tokens a second
 
@@ -24,18 +25,18 @@ def measure(folder: Path, quick: bool) -> Result:
     """Return first token, gaps, pace and costs of both systems."""
     counts, rounds, words = ((20, 50), 1, 60) if quick else ((50, 150, 300, 600), 3, 200)
     result = Result("streams", "streams", quick)
-    most = max(counts)
-    with running([Ours, TaskiqStream], folder, worker_concurrency=most) as systems:
+    max_streams = max(counts)
+    with running([Ours, TaskiqStream], folder, worker_concurrency=max_streams) as systems:
         for count in counts:
             stream = partial(_stream, streams=count, words=words)
             result.add(count, in_turn(systems, rounds, stream))
     return result
 
 
-def _stream(system: Contestant, *, streams: int, words: int) -> dict[str, float]:
+def _stream(system: MeasuredSystem, *, streams: int, words: int) -> dict[str, float]:
     with system.load() as load:
         load.run("hold", clients=streams)
-        requests.get(f"{system.model}/stats", timeout=10)  # from here on
+        requests.get(f"{system.model}/stats", timeout=10)  # resets the statistics
         before, began = system.usage(), time.monotonic()
         figures = load.run("streams", clients=streams, words=words, rate=RATE)
         used, wall = system.usage().since(before), time.monotonic() - began

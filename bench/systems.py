@@ -1,4 +1,4 @@
-"""What is measured: our system and its peers, each one web and one worker process on a Redis."""
+"""The measured systems, ours and its peers: each has one web process, one worker and one Redis."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from local.redis import EmbeddedRedis
 from tests.processes import ROOT, Process, free_port, wait_until
 from tests.system import System
 
-# What is only there for the measurements has an environment of its own (`make bench`).
+# Packages that only the measurements need have an environment of their own (`make bench`).
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
-# No bound may be what is measured. An empty limit is none.
+# Limits are off, so that they are not measured. An empty value means no limit.
 UNLIMITED = dict.fromkeys(
     (
         "TOKEN_RATE_LIMIT",
@@ -38,7 +38,7 @@ DELTA_COMMANDS = ("evalsha", "eval", "fcall", "xadd")
 
 
 class BrokenRun(Exception):
-    """A system did not do what it was asked to, so that its figures mean nothing."""
+    """A system did not work, so its figures mean nothing."""
 
 
 class BenchProcess(Process):
@@ -60,7 +60,7 @@ class TokenServer(BenchProcess):
 
 
 class Load:
-    """A process that makes load on one system; see `bench.load`."""
+    """A process that generates load on one system; see `bench.load`."""
 
     def __init__(self, port: int, dialect: str, log: Path) -> None:
         with log.open("ab") as out:
@@ -90,7 +90,7 @@ class Load:
         return checked(json.loads(line))
 
     def close(self) -> None:
-        """End the process; its sockets close."""
+        """End the process, which closes its WebSockets."""
         assert self._process.stdin
         self._process.stdin.close()
         try:
@@ -111,8 +111,8 @@ def checked(figures: dict[str, float]) -> dict[str, float]:
     return figures
 
 
-class Contestant:
-    """A system under measurement; a context that starts it and leaves nothing behind."""
+class MeasuredSystem:
+    """A system under measurement; a context manager that leaves no process behind."""
 
     name: str
     dialect: str
@@ -121,7 +121,7 @@ class Contestant:
     processes: dict[str, Process]  # web, worker
 
     def __init__(self, folder: Path, model: str, worker_concurrency: int) -> None:
-        """Keep logs in ``folder``; ``model`` is the URL of the stand-in."""
+        """Write logs to ``folder``; ``model`` is the URL of the stand-in."""
         self._folder = folder / self.name
         self._folder.mkdir(parents=True)
         self.model = model  # its URL
@@ -135,7 +135,7 @@ class Contestant:
 
     @contextmanager
     def load(self) -> Iterator[Load]:
-        """Give a process that makes load on this system."""
+        """Give a process that generates load on this system."""
         load = Load(self.port, self.dialect, self._folder / "load.log")
         try:
             yield load
@@ -145,7 +145,7 @@ class Contestant:
             load.close()
 
     def run(self, run: str, **job: Any) -> dict[str, float]:
-        """Do one job with a process of its own."""
+        """Run one job in a new process."""
         with self.load() as load:
             return load.run(run, **job)
 
@@ -155,7 +155,7 @@ class Contestant:
         self.run("warm", clients=20)
 
     def output(self) -> str:
-        """Return what its processes have printed."""
+        """Return the output of its processes."""
         return "".join(process.output() for process in self.processes.values())
 
     def memory_kb(self, process: str) -> float:
@@ -163,7 +163,7 @@ class Contestant:
         return sum(p.memory_info().rss for p in _family(self.processes[process].pid)) / 1024
 
     def usage(self) -> Usage:
-        """Return what all processes have used so far."""
+        """Return what all its processes have used so far."""
         cpu = {name: _cpu(process.pid) for name, process in self.processes.items()}
         assert self.redis.process
         cpu["redis"] = _cpu(self.redis.process.pid)
@@ -183,12 +183,12 @@ class Usage:
         self.delta_us = delta_us  # microseconds of Redis in `DELTA_COMMANDS`
 
     def since(self, before: Usage) -> Usage:
-        """Return what was used in between."""
+        """Return the difference to an earlier usage."""
         cpu = {name: used - before.cpu[name] for name, used in self.cpu.items()}
         return Usage(cpu, self.commands - before.commands, self.delta_us - before.delta_us)
 
 
-class Ours(Contestant):
+class Ours(MeasuredSystem):
     """This project."""
 
     name = "ours"
@@ -221,8 +221,8 @@ class Ours(Contestant):
         self._system.__exit__()
 
 
-class Peer(Contestant):
-    """What a user would pick instead."""
+class Peer(MeasuredSystem):
+    """An alternative that a user could choose."""
 
     dialect = "json"
     module: str  # in bench.peers
@@ -235,8 +235,8 @@ class Peer(Contestant):
     def worker(self) -> list[str]:
         """Return the command of the worker."""
         broker = f"bench.peers.{self.module}:broker"
-        most = str(max(100, self._concurrency))
-        return ["taskiq", "worker", broker, "--workers", "1", "--max-async-tasks", most]
+        max_tasks = str(max(100, self._concurrency))
+        return ["taskiq", "worker", broker, "--workers", "1", "--max-async-tasks", max_tasks]
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
@@ -309,7 +309,7 @@ class FlaskSocketIO(Peer):
 
 
 class CeleryTask(Peer):
-    """It has no web process: what sends the tasks also measures."""
+    """It has no web process: the process that sends the tasks also measures."""
 
     name = "bare Celery task"
     module = "celery_task"
@@ -357,8 +357,8 @@ def _cpu(pid: int) -> float:
 
 @contextmanager
 def running(
-    kinds: list[type[Contestant]], folder: Path, *, worker_concurrency: int = 50
-) -> Iterator[list[Contestant]]:
+    kinds: list[type[MeasuredSystem]], folder: Path, *, worker_concurrency: int = 50
+) -> Iterator[list[MeasuredSystem]]:
     """Start systems, and a stand-in for the model that they share."""
     with ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
@@ -367,16 +367,16 @@ def running(
         yield [stack.enter_context(kind(folder, model.url, worker_concurrency)) for kind in kinds]
 
 
-Measure = Callable[[Contestant], dict[str, float]]
+Measure = Callable[[MeasuredSystem], dict[str, float]]
 
 
 def in_turn(
-    systems: list[Contestant], rounds: int, measure: Measure
+    systems: list[MeasuredSystem], rounds: int, measure: Measure
 ) -> dict[str, list[dict[str, float]]]:
-    """Measure each system once a round, in turn; return the figures by system, round by round."""
+    """Measure the systems in turn, each once per round; return the figures by system and round."""
     found: dict[str, list[dict[str, float]]] = {system.name: [] for system in systems}
     for number in range(rounds):
-        # Every other round goes backwards, so that nobody always comes after the same one.
+        # Every other round goes backwards, so that no system always follows the same one.
         for system in systems if number % 2 == 0 else systems[::-1]:
             found[system.name].append(measure(system))
     return found

@@ -1,12 +1,12 @@
-"""A stand-in for a model's server that costs little CPU, for load. One asyncio process.
+"""A stand-in for a model's server that uses little CPU. One asyncio process.
 
     python -m bench.token_server PORT
 
 `POST /v1/completions` and `POST /v1/chat/completions` speak OpenAI's protocol, streamed or whole,
-over connections that are kept alive. The last directive in a request says how long the reply is
-and how fast it comes: `ask(200, 20)` is 200 words at 20 a second, rate 0 is all of them at once.
+over connections that are kept alive. The last directive in a request sets the length and the rate
+of the reply: `ask(200, 20)` is 200 words at 20 a second, rate 0 is all of them at once.
 The reply is `reply(words)`. `GET /stats` returns how late words were sent since the last such
-request, in milliseconds: a late stand-in would make every system look slow.
+request, in milliseconds: a late stand-in would slow every system.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def _chunk(data: str) -> bytes:
 
 
 def _choice(chat: bool, text: str, finish: str | None) -> dict[str, Any]:
-    said: dict[str, Any] = {"delta": {"content": text}} if chat else {"text": text}
-    return {"choices": [{"index": 0, **said, "finish_reason": finish}]}
+    content: dict[str, Any] = {"delta": {"content": text}} if chat else {"text": text}
+    return {"choices": [{"index": 0, **content, "finish_reason": finish}]}
 
 
 @cache
@@ -97,8 +97,8 @@ class TokenServer(asyncio.Protocol):
         if not _STREAMED.search(body):
             text = reply(words)
             message = {"message": {"role": "assistant", "content": text}}
-            said: dict[str, Any] = message if chat else {"text": text}
-            return self._json({"choices": [{"index": 0, **said, "finish_reason": "stop"}]})
+            content: dict[str, Any] = message if chat else {"text": text}
+            return self._json({"choices": [{"index": 0, **content, "finish_reason": "stop"}]})
         chunks = _chunks(chat, words)
         if not rate:
             return self._transport.write(_STREAM_HEAD + b"".join(chunks))
@@ -106,7 +106,7 @@ class TokenServer(asyncio.Protocol):
         return self._send(chunks, 0, asyncio.get_running_loop().time(), 1 / rate)
 
     def _send(self, chunks: list[bytes], number: int, due: float, every: float) -> None:
-        """Send chunk ``number``, and the next when it is due: being late does not add up."""
+        """Send chunk ``number``, and the next when it is due: delays do not add up."""
         loop = asyncio.get_running_loop()
         self.late.append(loop.time() - due)
         if number == len(chunks) - 2:  # the last word and the end

@@ -1,10 +1,10 @@
-"""What an open socket costs, and how many can be opened a second.
+"""The memory of an open WebSocket, and how many can be opened per second.
 
     python -m bench.websockets [--quick]
 
-1,000, then 10,000, then 15,000 sockets, each of a session of its own, from several addresses of
-loopback. A round starts each system anew, since a process does not give memory back. That sockets
-are alive is tested by closing none: all must be open at the end, and fifty of them are answered.
+1,000, then 10,000, then 15,000 WebSockets, each of a session of its own, from several loopback
+addresses. Each round restarts the systems, since a process does not return memory. At the end all
+WebSockets must still be open, and fifty of them must get a reply.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.result import Result, command
-from bench.systems import BrokenRun, Contestant, FlaskSocketIO, Ours, TaskiqList, running
+from bench.systems import BrokenRun, FlaskSocketIO, MeasuredSystem, Ours, TaskiqList, running
 
-SYSTEMS: list[type[Contestant]] = [Ours, TaskiqList, FlaskSocketIO]
-WARM = 20  # sockets; what the first ones cost, all use
+SYSTEMS: list[type[MeasuredSystem]] = [Ours, TaskiqList, FlaskSocketIO]
+WARM = 20  # WebSockets, opened first so that shared memory is not counted
 
 
 def measure(folder: Path, quick: bool) -> Result:
-    """Return memory a socket and connects a second of the web processes."""
+    """Return the memory per WebSocket and the connects per second of the web processes."""
     counts, rounds = ((200, 500), 1) if quick else ((1_000, 10_000, 15_000), 2)
     result = Result("websockets", "sockets", quick)
     for number in range(rounds):
@@ -31,7 +31,7 @@ def measure(folder: Path, quick: bool) -> Result:
     return result
 
 
-def _hold(system: Contestant, counts: tuple[int, ...]) -> dict[int, dict[str, float]]:
+def _hold(system: MeasuredSystem, counts: tuple[int, ...]) -> dict[int, dict[str, float]]:
     found = {}
     with system.load() as load:
         load.run("hold", clients=WARM)

@@ -1,1 +1,1 @@
-"""The whole chat on one machine: its parts, an embedded Redis and an embedded model among them."""
+"""Runs the whole chat on one machine, with an embedded Redis and an embedded model if needed."""

@@ -1,4 +1,4 @@
-"""One terminal for many parts: each line with the name of the part that said it."""
+"""Prints the output of all services on one terminal, each line after its service's name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import threading
 from typing import TextIO
 
-_COLOURS = (36, 33, 35, 32, 34, 31)
+_COLOURS = (36, 33, 35, 32, 34, 31)  # ANSI foreground colours
 
 
 class Console:
-    """Writes whole lines to ``out``; any thread may use it."""
+    """Writes whole lines to ``out``. Any thread may use it."""
 
     def __init__(self, out: TextIO, names: list[str]) -> None:
-        """``names`` are the parts, for the width of their column and a colour each."""
+        """``names`` are those of the services: they set the width of the column and the colours."""
         self._out = out
         self._lock = threading.Lock()
         self._width = max(map(len, names), default=0)
@@ -23,19 +23,20 @@ class Console:
                 name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(sorted(names))
             }
 
-    def say(self, name: str, line: str) -> None:
-        """Write a ``line`` of the part ``name``."""
+    def print_output(self, name: str, line: str) -> None:
+        """Print a line of the service ``name``."""
         label = f"{name:{self._width}} |"
         if name in self._colours:
             label = f"\x1b[{self._colours[name]}m{label}\x1b[0m"
-        self.tell(f"{label} {line}")
+        self.print(f"{label} {line}")
 
-    def tell(self, line: str) -> None:
-        """Write a ``line`` of our own. Where nobody can read it any more, it is dropped."""
+    def print(self, line: str) -> None:
+        """Print a line of the supervisor. The line is dropped if the terminal is closed."""
         with self._lock:
             try:
                 self._out.write(f"{line}\n")
                 self._out.flush()
             except OSError:
-                # The terminal was closed, and the parts still have to be stopped in order.
+                # The terminal was closed. The services must still be stopped in order, and later
+                # lines must not fail again.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())

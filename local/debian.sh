@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs a package of Debian or Ubuntu, as root or with a sudo that asks nothing.
+# Installs a package of Debian or Ubuntu, as root or with a sudo that needs no password.
 # usage: debian.sh PACKAGE
 set -eu
 

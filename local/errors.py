@@ -1,5 +1,5 @@
-"""Why the chat cannot be started here."""
+"""The error of a start that is not possible."""
 
 
 class CannotStart(Exception):
-    """What is in the way, and what to do about it, in one sentence for the person who starts it."""
+    """The chat cannot start here; the message gives the reason and the remedy in one sentence."""

@@ -15,9 +15,9 @@ from huggingface_hub import constants, try_to_load_from_cache
 
 from local.console import Console
 from local.errors import CannotStart
-from local.part import Part
-from local.parts import PROJECT
+from local.plan import PROJECT
 from local.port import LOOPBACK, answers, free_port
+from local.service import Service as Part
 from local.supervisor import Supervisor
 
 # The weights of this branch have half the size of those on main: https://huggingface.co/docs/transformers/model_doc/gptj

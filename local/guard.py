@@ -1,7 +1,7 @@
-"""Ends the parts when the process that runs them was killed and cannot do so itself.
+"""Kills the services if the supervisor was killed and cannot stop them itself.
 
-The guard is a process of its own that reads from a pipe whose other end only that process holds:
-the pipe's end is that process's end. `python -m local.guard`
+The guard is a process of its own, `python -m local.guard`. It reads from a pipe whose other end is
+open only in the supervisor, so the pipe ends when the supervisor ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Guard:
-    """A guard over the process groups that it is told of."""
+    """Starts the guard process and sends it the process groups to watch."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -28,27 +28,27 @@ class Guard:
         )
 
     def watch(self, group: int) -> None:
-        """Have ``group`` killed if this process ends before `forget` was called."""
-        self._tell(f"+{group}\n")
+        """Have the process group killed if this process ends before `unwatch`."""
+        self._send(f"+{group}\n")
 
-    def forget(self, group: int) -> None:
-        """Leave ``group`` alone from now on: it has ended."""
-        self._tell(f"-{group}\n")
+    def unwatch(self, group: int) -> None:
+        """Stop watching a process group, since it has ended."""
+        self._send(f"-{group}\n")
 
-    def dismiss(self) -> None:
-        """End the guard, and with it what it still watches."""
+    def close(self) -> None:
+        """End the guard. It kills the groups that it still watches."""
         with contextlib.suppress(BrokenPipeError):
             self._process.communicate(timeout=5)
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
-        with contextlib.suppress(BrokenPipeError):  # somebody killed the guard: go on without
+        with contextlib.suppress(BrokenPipeError):  # the guard was killed: continue without it
             self._process.stdin.write(line.encode())
             self._process.stdin.flush()
 
 
 def main() -> None:
-    """Watch until the pipe ends."""
+    """Read process groups until the pipe ends, then kill those that are left."""
     groups: set[int] = set()
     for line in sys.stdin:
         if line.startswith("+"):

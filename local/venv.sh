@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a virtual environment with a Python that every pinned package has been tried on.
+# Makes a virtual environment with a Python version that all pinned packages are tested with.
 # usage: venv.sh FOLDER
 set -eu
 
@@ -13,12 +13,12 @@ if [ -z "${found:-}" ]; then
     echo "No Python 3.11, 3.12 or 3.13 was found: install one, so that python3 or python3.x starts it." >&2
     exit 1
 fi
-# Debian and Ubuntu keep this part of Python in a package of its own.
+# Debian and Ubuntu ship ensurepip in a separate package.
 if ! "$found" -c 'import ensurepip' 2>/dev/null; then
     version=$("$found" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     sh "$(dirname "$0")/debian.sh" "python$version-venv"
 fi
 "$found" -m venv --clear "$1" || {
-    rm -rf "$1" # half of one would be taken for a whole one
+    rm -rf "$1" # an incomplete environment would look like a complete one
     exit 1
 }

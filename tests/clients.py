@@ -1,4 +1,4 @@
-"""Clients for tests, on a WebSocket library that shares nothing with the server's."""
+"""Clients for tests, with a WebSocket library that shares no code with the server."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import requests
 import websocket
 
-PATIENCE = 30.0  # seconds for a frame; none takes that long unless something is broken
+PATIENCE = 30.0  # seconds for one frame
 
 
 def begin(url: str, name: str = "Ada") -> str:
-    """Begin a session; return its token."""
+    """Create a session; return its token."""
     answer = requests.post(f"{url}/token", params={"name": name}, timeout=PATIENCE)
     assert answer.status_code == 200, answer.text
     token: str = answer.json()["token"]
@@ -22,7 +22,7 @@ def begin(url: str, name: str = "Ada") -> str:
 
 
 def history(url: str, token: str) -> list[dict[str, Any]]:
-    """Return the session's messages as HTTP shows them."""
+    """Return the session's messages over HTTP."""
     bearer = {"Authorization": f"Bearer {token}"}
     answer = requests.get(f"{url}/refresh_token", headers=bearer, timeout=PATIENCE)
     assert answer.status_code == 200, answer.text
@@ -31,7 +31,7 @@ def history(url: str, token: str) -> list[dict[str, Any]]:
 
 
 class Plain:
-    """A socket in plain mode, as the tutorial's client opens it."""
+    """A WebSocket in plain mode, like the tutorial's client."""
 
     def __init__(self, ws: str, token: str) -> None:
         self.socket = websocket.create_connection(f"{ws}?token={token}", timeout=PATIENCE)
@@ -49,14 +49,14 @@ class Plain:
 
 
 class TornError(AssertionError):
-    """Frames that a client cannot make a whole text of."""
+    """The frames do not add up to a complete text."""
 
 
 class Events:
-    """A socket in events mode that folds frames by the contract's rules, and checks them.
+    """A WebSocket in events mode that applies and checks each frame by docs/protocol.md.
 
-    ``messages`` is what a person would see: message by id, in order. It lives on when the socket
-    is cut and `reconnect` opens another, on any web process.
+    ``messages`` is the conversation as a page would show it: messages by id, in order. It survives
+    a `reconnect`, to any web process.
     """
 
     def __init__(self, ws: str, token: str) -> None:
@@ -67,7 +67,7 @@ class Events:
         self.reconnect(ws)
 
     def reconnect(self, ws: str) -> None:
-        """Open a socket, and read its history."""
+        """Open a WebSocket and read the history."""
         self.socket = websocket.create_connection(
             ws, subprotocols=["chat.events.v1", f"bearer.{self.token}"], timeout=PATIENCE
         )
@@ -84,7 +84,7 @@ class Events:
         return message_id
 
     def frame(self) -> dict[str, Any]:
-        """Return the next frame, folded into ``messages``."""
+        """Return the next frame, after it was applied to ``messages``."""
         opcode, data = self.socket.recv_data()
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             self.closed_with = int.from_bytes(data[:2], "big")
@@ -95,7 +95,7 @@ class Events:
         return frame
 
     def until(self, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Read frames up to one that is ``wanted``; return it."""
+        """Read frames until one is ``wanted``; return it."""
         while not wanted(frame := self.frame()):
             pass
         return frame
@@ -104,9 +104,9 @@ class Events:
         return self.until(lambda frame: frame["type"] == kind)
 
     def until_answered(self, message_id: str) -> dict[str, Any]:
-        """Read frames until a message has its reply, or its error; return that frame.
+        """Read frames until the message has its whole reply or an error; return that frame.
 
-        A reply that a history shows as finished is not sent again: it is returned as a frame.
+        A reply that is already complete in a history is not sent again; it is returned as a frame.
         """
 
         def answered(frame: dict[str, Any]) -> bool:
@@ -118,19 +118,19 @@ class Events:
         return frame if frame["type"] != "history" else self.reply_to(message_id) or {}
 
     def reply_to(self, message_id: str) -> dict[str, Any] | None:
-        """Return the reply to a message as it is known now."""
+        """Return the reply to a message as received so far."""
         replies = [m for m in self.messages.values() if m.get("reply_to") == message_id]
         assert len(replies) <= 1, replies
         return replies[0] if replies else None
 
     def cut(self) -> None:
-        """Lose the connection without a word."""
+        """Close the connection without a close frame."""
         self.socket.shutdown()
 
     def close(self) -> None:
         self.socket.close()
 
-    # the contract's rules
+    # the rules of docs/protocol.md
 
     def _on_history(self, frame: dict[str, Any]) -> None:
         self.messages = {message["id"]: message for message in frame["messages"]}
@@ -138,7 +138,7 @@ class Events:
     def _on_message(self, frame: dict[str, Any]) -> None:
         known = self.messages.get(frame["id"])
         if known and known.get("status") == "streaming" and known["msg"] != frame["msg"]:
-            raise TornError(f"the deltas give {known['msg']!r}, the message {frame['msg']!r}")
+            raise TornError(f"the deltas are {known['msg']!r}, the message {frame['msg']!r}")
         self.messages[frame["id"]] = frame
 
     def _on_start(self, frame: dict[str, Any]) -> None:
@@ -151,7 +151,7 @@ class Events:
     def _on_delta(self, frame: dict[str, Any]) -> None:
         reply = self.messages.get(frame["id"])
         if reply is None or (reply["status"] == "streaming" and frame["n"] > reply["n"]):
-            raise TornError(f"missed what comes before {frame}: {reply}")
+            raise TornError(f"missed the frames before {frame}: {reply}")
         if reply["status"] == "streaming" and frame["n"] == reply["n"]:
             reply["msg"] += frame["text"]
             reply["n"] += 1

@@ -1,4 +1,4 @@
-"""What all tests share: one Redis for the steps, one whole system for the paths."""
+"""Fixtures for all tests: one Redis for the steps, and one whole system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def client(_redis: EmbeddedRedis) -> Iterator[redis.Redis]:
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two web and two worker processes, for all tests that kill nothing."""
+    """Two web and two worker processes, for all tests that kill no process."""
     with System(tmp_path_factory.mktemp("system")) as system:
         yield system
 

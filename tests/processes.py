@@ -14,18 +14,18 @@ from pathlib import Path
 import requests
 
 ROOT = Path(__file__).parent.parent
-READY_WITHIN = 60.0  # seconds, on a machine that does much else
+READY_WITHIN = 60.0  # seconds, on a busy machine
 
 
 def free_port() -> int:
-    """Return a port on loopback that nothing listens on."""
+    """Return a free port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_until(happened: Callable[[], object], within: float = READY_WITHIN) -> None:
-    """Wait for something that only asking can tell."""
+    """Poll until ``happened`` returns a true value."""
     deadline = time.monotonic() + within
     while not happened():
         assert time.monotonic() < deadline, f"{happened} did not come true in {within} s"
@@ -42,7 +42,7 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        """Start it, anew if it has ended."""
+        """Start it, again if it has ended."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 self.command,
@@ -63,33 +63,33 @@ class Process:
         return self._process.poll() is None
 
     def output(self) -> str:
-        """Return all that it has printed."""
+        """Return its whole output so far."""
         return self.log.read_text(errors="replace")
 
     def signal(self, number: int) -> None:
-        """Send a signal to it and to what it started."""
+        """Send a signal to it and its children."""
         if self.running:
             os.killpg(self.pid, number)
 
     def wait(self, within: float = READY_WITHIN) -> int:
-        """Wait for its end; return its exit code."""
+        """Wait until it ends; return its exit code."""
         return self._process.wait(within)
 
     def freeze(self) -> None:
-        """Have it stand still, as a machine does that is out of memory."""
+        """Suspend it, like a machine that is out of memory."""
         self.signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self.signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Kill it where it stands."""
+        """Kill it with SIGKILL."""
         self.signal(signal.SIGKILL)
         self.wait()
 
     def stop(self) -> None:
-        """End it in order, or kill it where it does not."""
+        """Stop it with SIGTERM; kill it and raise if it does not end."""
         self.signal(signal.SIGTERM)
         try:
             self.wait()
@@ -134,10 +134,10 @@ class Worker(Process):
         super().start()
 
     def ready(self) -> None:
-        """Wait until it takes rings."""
+        """Wait until it takes tasks."""
 
-        def takes() -> bool:
+        def is_ready() -> bool:
             assert self.running, self.output()
             return self.output().count(f"{self._name} ready.") > self._before
 
-        wait_until(takes)
+        wait_until(is_ready)

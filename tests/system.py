@@ -35,7 +35,7 @@ class Standin(Process):
 
 
 class System:
-    """Everything that runs; a context that starts it all and leaves nothing behind."""
+    """A context manager that starts the whole system and leaves no process behind."""
 
     def __init__(
         self,
@@ -97,12 +97,12 @@ class System:
         self.redis.kill()
 
     def age_heartbeat(self) -> None:
-        """Have the last heartbeat of a worker look older than web processes wait for one."""
+        """Make the last heartbeat of a worker look too old, as if no worker were there."""
         left = 24 * 3600 - ABSENT_AFTER - 1  # seconds
         self.client.set(KEY, "gone", px=int(left * 1000))
 
     def revive(self) -> None:
-        """Start what was killed, and wait until all of it is up."""
+        """Start killed processes again; wait until all processes are ready."""
         for process in self.processes:
             if not process.running:
                 process.start()
@@ -110,5 +110,5 @@ class System:
             process.ready()
 
     def output(self) -> str:
-        """Return all that web and worker processes have printed."""
+        """Return the output of all web and worker processes."""
         return "".join(process.output() for process in self.processes)

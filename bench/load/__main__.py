@@ -1,10 +1,10 @@
-"""A process that makes load. It reads jobs from its input, one JSON object a line.
+"""A process that generates load. It reads jobs from its input, one JSON object per line.
 
     {"run": "streams", "clients": 50, "words": 100, "rate": 20}
 
 ``run`` is a method of `bench.load.runs.Load`, the rest are its arguments. Each is answered by a
-line with its figures and `client_cpu`, the share of one core that this process used: near 1 it
-is the load that was too slow, not the system. The end of the input ends the process.
+line with its figures and `client_cpu`, the share of one core that this process used: near 1, the
+load generator was too slow, not the system. The end of the input ends the process.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import Any
 
 from bench.load.runs import Load
 
-WITHIN = 600.0  # seconds; no job takes that long unless something is broken
+MAX_JOB_TIME = 600.0  # seconds
 
 
 async def work(port: int, dialect: str) -> None:
-    """Do what the input says."""
+    """Run the jobs from the input."""
     load = Load(port, dialect)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job: dict[str, Any] = json.loads(line)
         began, used = time.monotonic(), _cpu()
-        figures = await asyncio.wait_for(getattr(load, job.pop("run"))(**job), WITHIN)
+        figures = await asyncio.wait_for(getattr(load, job.pop("run"))(**job), MAX_JOB_TIME)
         figures["client_cpu"] = (_cpu() - used) / (time.monotonic() - began)
         print(json.dumps(figures), flush=True)
 

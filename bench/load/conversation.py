@@ -1,4 +1,4 @@
-"""A socket that asks, and notes when which part of a reply came."""
+"""A client of one session that records when each part of a reply arrived."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCES = 8  # addresses of loopback: each has 28,000 ports to the same server
 
 @dataclass
 class Reply:
-    """A reply as it came. Times are monotonic, in seconds."""
+    """A received reply. Times are monotonic, in seconds."""
 
     words: int
     sent: float
@@ -35,7 +35,7 @@ class Reply:
 
 
 class Conversation:
-    """One socket of one session."""
+    """One WebSocket of one session."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -45,7 +45,7 @@ class Conversation:
 
     @classmethod
     async def open(cls, port: int, dialect: str, token: str = "", number: int = 0) -> Conversation:
-        """Open a socket, the ``number``-th of many, and wait until it may be asked."""
+        """Open a WebSocket, the ``number``-th of many, and wait until it accepts messages."""
         this = cls(DIALECTS[dialect](token))
         this.socket = await connect(
             port,
@@ -66,7 +66,7 @@ class Conversation:
         self.socket.close()
 
     def send(self, words: int, rate: float = 0) -> Reply:
-        """Ask for a reply; its ``done`` comes true at its end."""
+        """Send a message; ``done`` of the returned reply is set at its end."""
         message_id = str(uuid.uuid4())
         done = asyncio.get_running_loop().create_future()
         asked = Reply(words, time.monotonic(), done)
@@ -76,7 +76,7 @@ class Conversation:
         return asked
 
     async def ask(self, words: int, rate: float = 0) -> Reply:
-        """Ask, and wait for the whole reply, or for its failure, which `Reply.whole` tells."""
+        """Send a message and wait for the end of its reply; `Reply.whole` is False if it failed."""
         asked = self.send(words, rate)
         await asyncio.wait(
             [asked.done, self.socket.closed],
@@ -115,7 +115,7 @@ def _finish(asked: Reply) -> None:
 
 
 async def tokens(port: int, dialect: str, count: int) -> list[str]:
-    """Begin sessions over HTTP and return their tokens; empty ones where a system has none."""
+    """Create sessions over HTTP; return their tokens, empty ones if the system has no sessions."""
     if not DIALECTS[dialect].has_sessions:
         return [""] * count
     left = iter(range(count))

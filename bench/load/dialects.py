@@ -1,4 +1,4 @@
-"""What each system's socket speaks. One object a socket."""
+"""The protocol of each system's WebSocket. One object per WebSocket."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Torn(Exception):
 class Dialect:
     """The peers that answer with one JSON object: ``{"id", "msg"}``, or texts and an ``end``."""
 
-    has_sessions = False  # whether a socket needs a token
-    greeted = True  # whether the server has said what it says first
+    has_sessions = False  # whether a WebSocket needs a token
+    greeted = True  # whether the server has sent its first frame
     acknowledged = 0  # messages
 
     def __init__(self, token: str) -> None:
@@ -36,7 +36,7 @@ class Dialect:
         return json.dumps({"id": message_id, "msg": text})
 
     def read(self, payload: bytes) -> tuple[str, list[Piece]]:
-        """Return what to send at once, if anything, and the parts of replies in a message."""
+        """Return an immediate answer, "" for none, and the parts of replies in a message."""
         frame = json.loads(payload)
         whole = "msg" in frame
         text = frame["msg"] if whole else frame.get("text", "")
@@ -44,7 +44,7 @@ class Dialect:
 
 
 class Tutorial(Dialect):
-    """The tutorial's: the token is in the URL."""
+    """The tutorial: the token is in the URL."""
 
     has_sessions = True
 
@@ -54,7 +54,7 @@ class Tutorial(Dialect):
 
 
 class Events(Dialect):
-    """Ours: ``chat.events.v1``."""
+    """This project: ``chat.events.v1``."""
 
     has_sessions = True
 
@@ -62,7 +62,7 @@ class Events(Dialect):
         super().__init__(token)
         self.subprotocols = f"chat.events.v1, bearer.{token}"
         self.greeted = False
-        self._said: dict[str, list[str]] = {}  # reply id -> the message's id, then its texts
+        self._received: dict[str, list[str]] = {}  # reply id -> the message's id, then its texts
 
     def ask(self, message_id: str, text: str) -> str:
         return json.dumps({"type": "message", "id": message_id, "msg": text})
@@ -71,18 +71,18 @@ class Events(Dialect):
         frame = json.loads(payload)
         kind = frame["type"]
         if kind == "delta":
-            said = self._said[frame["id"]]
-            if len(said) - 1 != frame["n"]:
-                raise Torn(f"delta {frame['n']} after {len(said) - 1}")
-            said.append(frame["text"])
-            return "", [Piece(said[0], frame["text"])]
+            received = self._received[frame["id"]]
+            if len(received) - 1 != frame["n"]:
+                raise Torn(f"delta {frame['n']} after {len(received) - 1}")
+            received.append(frame["text"])
+            return "", [Piece(received[0], frame["text"])]
         if kind == "start":
-            self._said[frame["id"]] = [frame["reply_to"]]
+            self._received[frame["id"]] = [frame["reply_to"]]
         elif kind == "message" and "reply_to" in frame:
-            said = self._said.pop(frame["id"], [])[1:]
-            if said and "".join(said) != frame["msg"]:
-                raise Torn(f"the deltas give {''.join(said)!r}, the message {frame['msg']!r}")
-            return "", [Piece(frame["reply_to"], "" if said else frame["msg"], True)]
+            received = self._received.pop(frame["id"], [])[1:]
+            if received and "".join(received) != frame["msg"]:
+                raise Torn(f"the deltas give {''.join(received)!r}, the message {frame['msg']!r}")
+            return "", [Piece(frame["reply_to"], "" if received else frame["msg"], True)]
         elif kind == "ack":
             self.acknowledged += 1
         elif kind == "error":
@@ -96,7 +96,7 @@ class Events(Dialect):
 
 
 class SocketIO(Dialect):
-    """Flask-SocketIO's, over WebSocket alone: Engine.IO's and Socket.IO's packets are text."""
+    """Flask-SocketIO, over WebSocket alone: Engine.IO's and Socket.IO's packets are text."""
 
     path = "/socket.io/?EIO=4&transport=websocket"
 

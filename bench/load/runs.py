@@ -1,7 +1,7 @@
 """The kinds of load. Each returns figures as numbers; names end with their unit.
 
 Each has ``asked`` and ``whole``: the replies that were asked for, and those that came with every
-word, once, in order. A run in which they differ is of a system that did not work.
+word, once, in order. If they differ, the system did not work.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from bench.figures import percentile
 from bench.load.conversation import Conversation, Reply, tokens
 from bench.token_server import DEFAULT_WORDS
 
-# A session that has spoken so often gives way to a new one, so that a fast run does not measure
-# a long history: how that grows is measured apart.
-REPLIES_A_SESSION = 50
-OPENING = 64  # sockets that are opened at once
+# After so many replies a client begins a new session, so that a fast run does not measure a long
+# history; bench.growth does.
+REPLIES_PER_SESSION = 50
+MAX_OPENING = 64  # WebSockets that are opened concurrently
 
 
 class Load:
-    """Load on the system whose web process listens on ``port``; sockets may stay open."""
+    """Load on the system whose web process listens on ``port``; WebSockets may stay open."""
 
     def __init__(self, port: int, dialect: str) -> None:
         self._port, self._dialect = port, dialect
-        self._held: list[Conversation] = []
+        self._open_conversations: list[Conversation] = []
 
     async def warm(self, clients: int = 1) -> dict[str, float]:
-        """Have ``clients`` say something: the first time, all connect and load what they need."""
+        """Let ``clients`` send a message each, so that processes connect and load before a run."""
         everyone = await self._open(clients)
         replies = await asyncio.gather(*(one.ask(DEFAULT_WORDS) for one in everyone))
         _close(everyone)
         return _counts(replies)
 
     async def latency(self, clients: int, seconds: float) -> dict[str, float]:
-        """Have each client ask again as soon as it is answered, with an instant model."""
+        """Let each client send the next message once it has the reply of the instant model."""
         everyone = await self._open(clients)
         began = time.monotonic()
         replies = await asyncio.gather(*(self._talk(one, began + seconds) for one in everyone))
@@ -53,7 +53,7 @@ class Load:
     async def _talk(self, one: Conversation, until: float) -> list[Reply]:
         replies: list[Reply] = []
         while time.monotonic() < until:
-            if replies and len(replies) % REPLIES_A_SESSION == 0:
+            if replies and len(replies) % REPLIES_PER_SESSION == 0:
                 one.close()
                 [one] = await self._open(1)
             replies.append(await one.ask(DEFAULT_WORDS))
@@ -63,54 +63,54 @@ class Load:
         return replies
 
     async def streams(self, clients: int, words: int, rate: float) -> dict[str, float]:
-        """Have held sockets, opened if need be, ask at the same moment for a reply that streams."""
+        """Let ``clients`` open WebSockets each send a message at once, whose reply streams."""
         await self.hold(clients)
-        everyone = self._held[:clients]
+        everyone = self._open_conversations[:clients]
         replies = await asyncio.gather(*(one.ask(words, rate) for one in everyone))
         return {**stream_figures(replies), **_counts(replies)}
 
     async def hold(self, clients: int) -> dict[str, float]:
-        """Open sockets until ``clients`` are open, and keep them."""
-        have = len(self._held)
+        """Open WebSockets until ``clients`` are open; leave them open."""
+        have = len(self._open_conversations)
         clients = max(clients, have)
         begun = await tokens(self._port, self._dialect, clients - have)
         began = time.monotonic()
-        self._held += await self._open(clients - have, begun, have)
+        self._open_conversations += await self._open(clients - have, begun, have)
         wall = time.monotonic() - began
-        return {"sockets": len(self._held), "connects_per_s": (clients - have) / wall}
+        return {"sockets": len(self._open_conversations), "connects_per_s": (clients - have) / wall}
 
     async def lost(self) -> dict[str, float]:
-        """Count held sockets that were closed, and have some of the others say something."""
-        lost = sum(one.socket.closed.done() for one in self._held)
-        speaking = self._held[:: max(1, len(self._held) // 50)]
+        """Count WebSockets that the server has closed; let some of the others send a message."""
+        lost = sum(one.socket.closed.done() for one in self._open_conversations)
+        speaking = self._open_conversations[:: max(1, len(self._open_conversations) // 50)]
         replies = await asyncio.gather(*(one.ask(DEFAULT_WORDS) for one in speaking))
         return {"lost": lost, **_counts(replies)}
 
     async def drop(self) -> dict[str, float]:
-        """Close the held sockets."""
-        _close(self._held)
-        self._held = []
+        """Close all open WebSockets."""
+        _close(self._open_conversations)
+        self._open_conversations = []
         return {}
 
     async def fill(self, replies: int, at_once: int) -> dict[str, float]:
-        """Hold one socket more, in whose session ``replies`` instant replies are made."""
+        """Open one more WebSocket; its session gets ``replies`` instant replies."""
         [one] = await self._open(1)
-        self._held.append(one)
+        self._open_conversations.append(one)
         while len(one.replies) < replies:
             asked = [one.send(1) for _ in range(min(at_once, replies - len(one.replies)))]
             await asyncio.wait_for(asyncio.gather(*(reply.done for reply in asked)), 120)
-        return {"number": len(self._held) - 1, **_counts(one.replies)}
+        return {"number": len(self._open_conversations) - 1, **_counts(one.replies)}
 
     async def ask_held(self, number: int, times: int) -> dict[str, float]:
-        """Have held socket ``number`` ask ``times`` times, one after the other."""
-        replies = [await self._held[number].ask(DEFAULT_WORDS) for _ in range(times)]
+        """Let WebSocket ``number`` send ``times`` messages, one after the other."""
+        replies = [await self._open_conversations[number].ask(DEFAULT_WORDS) for _ in range(times)]
         took = sorted(reply.ended - reply.sent for reply in replies)
         return {"p50_ms": 1000 * percentile(took, 50), **_counts(replies)}
 
     async def pile_up(self, sessions: int, messages: int) -> dict[str, float]:
-        """Have sessions hold a reply that does not end, and so many waiting messages in all."""
+        """Let each session have an endless reply, and all together so many unanswered messages."""
         everyone = await self._open(sessions)
-        self._held += everyone
+        self._open_conversations += everyone
         begun = [one.send(10_000, 2) for one in everyone]
         while not all(reply.pieces for reply in begun):
             await asyncio.sleep(0.05)
@@ -134,12 +134,12 @@ class Load:
                     self._port, self._dialect, token, first + number
                 )
 
-        await asyncio.gather(*(some() for _ in range(min(OPENING, count))))
+        await asyncio.gather(*(some() for _ in range(min(MAX_OPENING, count))))
         return opened
 
 
 def stream_figures(replies: list[Reply]) -> dict[str, float]:
-    """Return what a person sees of replies that stream, and how many frames brought them."""
+    """Return the figures of streamed replies as a client sees them, and the number of frames."""
     firsts = sorted(reply.pieces[0][0] - reply.sent for reply in replies if reply.pieces)
     gaps = sorted(
         after[0] - before[0] for reply in replies for before, after in pairwise(reply.pieces)
@@ -157,7 +157,7 @@ def stream_figures(replies: list[Reply]) -> dict[str, float]:
 
 
 def pace(pieces: list[tuple[float, str]]) -> float:
-    """Return the words a second from the first piece to the last; those of the first are free."""
+    """Return the words per second from the first piece to the last, without the first piece."""
     words = sum(len(text.split()) for _, text in pieces[1:])
     return words / (pieces[-1][0] - pieces[0][0])
 

@@ -1,4 +1,4 @@
-"""A WebSocket client that costs little: asyncio and RFC 6455, with nothing else around it.
+"""A WebSocket client that uses little CPU: asyncio and RFC 6455, nothing else.
 
 A library's client would need more CPU for 600 streams than the server that is measured.
 """
@@ -20,14 +20,14 @@ OnText = Callable[["WebSocketClient", bytes, float], None]
 
 
 class FrameReader:
-    """Cuts what a server sends into messages."""
+    """Splits the received bytes into messages."""
 
     def __init__(self) -> None:
         self._received = bytearray()
         self._message = b""  # the fragments so far
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the opcode and the payload of each message that is whole now."""
+        """Return the opcode and the payload of each message that is complete now."""
         received = self._received
         received += data
         messages = []
@@ -67,7 +67,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 class WebSocketClient(asyncio.Protocol):
-    """One socket. ``on_text(self, text, when)`` is called with each message.
+    """One WebSocket. ``on_text(self, text, when)`` is called with each message.
 
     The first may come before `connect` returns. ``when`` is monotonic, in seconds.
     """
@@ -130,7 +130,7 @@ async def connect(
     subprotocols: str = "",
     source: str = "127.0.0.1",
 ) -> WebSocketClient:
-    """Open a socket on loopback from the address ``source``.
+    """Open a WebSocket on loopback from the address ``source``.
 
     Raises:
         ConnectionError: It was refused; the text has the HTTP status.

@@ -1,12 +1,12 @@
 """A bare Celery task: sent by one process, run by a worker, which publishes that it has run.
 
-It asks no model. It is the floor of what any system on Celery can reach, and has no result
-backend, which would make it slower.
+It asks no model, and has no result backend, which would make it slower. No system on Celery can be
+faster.
 
     celery -A bench.peers.celery_task worker --pool threads --concurrency 50
     python -m bench.peers.celery_task CLIENTS SECONDS      # measures; prints JSON
 
-CLIENTS tasks are under way at any time: each that comes back is followed by another.
+CLIENTS tasks run at any time: when one has run, the next is sent.
 """
 
 import json
@@ -30,7 +30,7 @@ def echo(number: int) -> None:
     client.publish(CHANNEL, number)
 
 
-def _comes_back(pubsub: redis.client.PubSub) -> dict[str, bytes] | None:
+def _next_done(pubsub: redis.client.PubSub) -> dict[str, bytes] | None:
     return pubsub.get_message(ignore_subscribe_messages=True, timeout=10)
 
 
@@ -39,7 +39,7 @@ def measure(clients: int, seconds: float) -> dict[str, float]:
     pubsub.subscribe(CHANNEL)
     pubsub.get_message(timeout=5)
     echo.delay(-1)  # the first one opens connections
-    while not _comes_back(pubsub):
+    while not _next_done(pubsub):
         pass
     sent: dict[int, float] = {}
     times: list[float] = []
@@ -52,7 +52,7 @@ def measure(clients: int, seconds: float) -> dict[str, float]:
             number += 1
         if not sent:
             break
-        message = _comes_back(pubsub)
+        message = _next_done(pubsub)
         if message:
             times.append(time.monotonic() - sent.pop(int(message["data"])))
         elif time.monotonic() > began + seconds + 30:  # tasks were lost

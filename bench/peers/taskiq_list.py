@@ -3,7 +3,7 @@
     uvicorn bench.peers.taskiq_list:app
     taskiq worker bench.peers.taskiq_list:broker --workers 1
 
-One pub/sub connection a web process, as a careful user would write it: one for each socket would
+One pub/sub connection a web process, as a careful user would write it: one per WebSocket would
 make this peer slower, and Redis refuses more than 10,000 connections.
 """
 

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 REDIS_URL = os.environ["REDIS_URL"]
 MODEL_URL = os.environ["MODEL_URL"]
 MESSAGES = "message_channel"
-WINDOW = 4  # messages that the model is asked with
+WINDOW = 4  # messages in the prompt
 
 redis = Redis.from_url(REDIS_URL, socket_timeout=None, max_connections=5000, decode_responses=True)
 
@@ -66,17 +66,17 @@ async def work() -> None:
         while True:
             last, message = await next_entry(MESSAGES, last)
             token = message["token"]
-            await keep(token, f"Human: {message['msg']}")
-            said = json.loads(await redis.execute_command("JSON.GET", token, "$.messages"))[0]
-            prompt = " ".join(line["msg"] for line in said[-WINDOW:])
+            await store(token, f"Human: {message['msg']}")
+            messages = json.loads(await redis.execute_command("JSON.GET", token, "$.messages"))[0]
+            prompt = " ".join(line["msg"] for line in messages[-WINDOW:])
             async with http.post(MODEL_URL, json={"prompt": prompt}) as response:
                 text = (await response.json())["choices"][0]["text"]
-            await keep(token, f"Bot: {text}")
+            await store(token, f"Bot: {text}")
             await redis.xadd(f"response:{token}", {"id": message["id"], "msg": text})
             await redis.xdel(MESSAGES, last)
 
 
-async def keep(token: str, msg: str) -> None:
+async def store(token: str, msg: str) -> None:
     line = json.dumps({"id": str(uuid.uuid4()), "msg": msg})
     await redis.execute_command("JSON.ARRAPPEND", token, "$.messages", line)
 

@@ -1,4 +1,4 @@
-"""What is computed of measurements."""
+"""The figures computed from measurements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bench.figures import median_ratio, percentile, shown
+from bench.figures import formatted, median_ratio, percentile
 from bench.flame_graph import summary
 from bench.goals import Goal
 from bench.load.conversation import Reply
@@ -19,7 +19,7 @@ from bench.systems import BrokenRun, Usage, checked
 @pytest.fixture
 def result() -> Result:
     result = Result("streams", "streams", quick=False)
-    # The machine is three times as slow in the last round, for both.
+    # The machine is three times slower in the last round, for both systems.
     rounds = ((10.0, 20.0), (10.0, 20.0), (30.0, 60.0))
     result.add(150, {OURS: [{"gap_p99_ms": ours} for ours, _ in rounds]})
     result.add(150, {"peer": [{"gap_p99_ms": peer} for _, peer in rounds]})
@@ -36,16 +36,16 @@ def test_a_percentile_of_nothing_is_refused():
         percentile([], 50)
 
 
-def test_ratios_are_made_round_by_round_so_that_a_slow_machine_does_not_count():
+def test_a_ratio_is_computed_per_round_so_that_a_slow_machine_does_not_matter():
     assert median_ratio([1.0, 2.0, 9.0], [2.0, 4.0, 3.0]) == 0.5
     assert median_ratio([1.0], [0.0]) is None
 
 
 def test_figures_have_three_digits():
-    assert [shown(value) for value in (0.12345, 12.345, 1234.5)] == ["0.123", "12.3", "1,230"]
+    assert [formatted(value) for value in (0.12345, 12.345, 1234.5)] == ["0.123", "12.3", "1,230"]
 
 
-def test_a_table_has_medians_and_behind_a_peers_ours_over_it(result):
+def test_a_table_has_medians_and_for_peers_the_ratio_of_ours_to_theirs(result):
     assert table(result, ["gap_p99_ms"]).splitlines()[2:] == [
         "| ours | 150 | 10 |",
         "| peer | 150 | 20 (0.5) |",
@@ -68,26 +68,26 @@ def test_a_goal_bounds_a_figure_or_its_ratio_to_a_peer(result, goal, value, met)
         assert goal.met(value, goal.now) is met
 
 
-def test_a_goal_that_was_not_measured_is_not_called_met():
+def test_a_goal_without_a_measurement_is_neither_met_nor_missed():
     assert " yes " not in goals([])
     assert " no " not in goals([])
 
 
-def test_what_is_saved_is_what_is_loaded(result, tmp_path, monkeypatch):
+def test_a_saved_result_is_loaded_unchanged(result, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.result.RESULTS", tmp_path)
     loaded = Result.load(result.save())
     assert loaded.rows == result.rows
     assert loaded.machine == result.machine
 
 
-def test_generated_text_goes_between_its_markers_and_nowhere_else():
+def test_generated_text_is_inserted_only_between_its_markers():
     text = f"before {BEGIN} old {END} after"
     assert insert(text, "new") == f"before {BEGIN}\n\nnew\n\n{END} after"
     assert insert(insert(text, "newer"), "new") == insert(text, "new")
     assert insert("no markers", "new") == "no markers"
 
 
-def test_a_run_in_which_a_reply_is_missing_has_no_figures():
+def test_a_run_with_a_missing_reply_has_no_figures():
     with pytest.raises(BrokenRun, match="4 of 5"):
         checked({"asked": 5, "whole": 4, "p50_ms": 1})
     with pytest.raises(BrokenRun):
@@ -95,16 +95,16 @@ def test_a_run_in_which_a_reply_is_missing_has_no_figures():
     assert checked({"asked": 5, "whole": 5})["whole"] == 5
 
 
-def test_usage_is_what_was_used_in_between():
+def test_usage_since_an_earlier_usage_is_the_difference():
     used = Usage({"web": 5.0}, 100, 70).since(Usage({"web": 4.0}, 90, 30))
     assert (used.cpu, used.commands, used.delta_us) == ({"web": 1.0}, 10, 40)
 
 
-def test_the_pace_counts_words_not_frames_and_not_those_that_came_first():
+def test_the_pace_counts_words_and_not_those_of_the_first_frame():
     assert pace([(0.0, "w0 w1"), (0.5, " w2"), (1.0, " w3 w4")]) == 3.0
 
 
-def test_streams_are_judged_by_first_token_gaps_and_the_slowest():
+def test_stream_figures_are_first_token_gaps_and_the_slowest_pace():
     async def replies() -> list[Reply]:
         done = asyncio.get_running_loop().create_future
         even = [(0.1 * n, f" w{n}") for n in range(11)]
@@ -118,7 +118,7 @@ def test_streams_are_judged_by_first_token_gaps_and_the_slowest():
     assert figures["frames"] == 13
 
 
-def test_a_profile_counts_a_function_once_in_a_stack_and_alone_where_it_is_innermost():
+def test_a_profile_counts_a_function_once_per_stack_and_separately_where_it_is_innermost():
     stacks = (
         'process 7:"python -m x";main (a.py:1);work (b.py:2);work (b.py:9) 3\nmain (a.py:5) 1\n'
     )

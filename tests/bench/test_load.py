@@ -1,4 +1,4 @@
-"""The load, on the system itself, with the stand-in that is made for load."""
+"""The load generator on this system, with the stand-in for load."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def texts(answer: requests.Response, field: str) -> list[str]:
     ("path", "field"), [("/v1/completions", "text"), ("/v1/chat/completions", "delta")]
 )
 @pytest.mark.parametrize("rate", [0, 50])
-def test_the_stand_in_streams_the_words_that_it_is_asked_for(model, path, field, rate):
+def test_the_stand_in_streams_the_requested_words(model, path, field, rate):
     body = {"prompt": f"{ask(99)} {ask(5, rate)}", "stream": True}
     began = time.monotonic()
     with requests.Session() as session:
@@ -72,7 +72,7 @@ def test_the_stand_in_streams_the_words_that_it_is_asked_for(model, path, field,
     assert took >= (2 * 4 / rate if rate else 0)
 
 
-def test_the_stand_in_answers_whole_and_says_how_late_it_was(model):
+def test_the_stand_in_answers_without_streaming_and_counts_late_words(model):
     answer = requests.post(f"{model.url}/v1/completions", json={"prompt": ask(3)}, timeout=10)
     assert answer.json()["choices"][0]["text"] == reply(3)
     requests.get(f"{model.url}/stats", timeout=10)
@@ -81,7 +81,7 @@ def test_the_stand_in_answers_whole_and_says_how_late_it_was(model):
     assert requests.get(f"{model.url}/stats", timeout=10).json()["words"] == 4
 
 
-def test_replies_come_whole_at_once_and_streamed(ours):
+def test_replies_are_complete_with_and_without_streaming(ours):
     async def run() -> list[dict[str, float]]:
         load = Load(ours.web.port, "events")
         talk = await load.latency(clients=3, seconds=0.5)
@@ -99,7 +99,7 @@ def test_replies_come_whole_at_once_and_streamed(ours):
     assert (alive["lost"], alive["whole"]) == (0, 3)
 
 
-def test_a_reply_with_a_word_too_few_is_not_whole(ours):
+def test_a_reply_that_lacks_a_word_is_not_whole(ours):
     async def run() -> tuple[bool, bool]:
         [token] = await tokens(ours.web.port, "events", 1)
         one = await Conversation.open(ours.web.port, "events", token)
@@ -112,7 +112,7 @@ def test_a_reply_with_a_word_too_few_is_not_whole(ours):
     assert asyncio.run(run()) == (True, False)
 
 
-def test_messages_wait_while_sessions_are_busy(ours):
+def test_messages_pile_up_while_sessions_are_busy(ours):
     async def run() -> dict[str, float]:
         load = Load(ours.web.port, "events")
         piled = await load.pile_up(sessions=2, messages=6)
@@ -122,8 +122,8 @@ def test_messages_wait_while_sessions_are_busy(ours):
     assert asyncio.run(run()) == {"waiting": 6}
 
 
-def test_a_delta_that_is_missing_or_wrong_is_noticed():
-    def said(*frames: dict) -> None:
+def test_a_missing_or_wrong_delta_is_detected():
+    def receive(*frames: dict) -> None:
         events = Events("token")
         for one in frames:
             events.read(json.dumps(one).encode())
@@ -131,16 +131,16 @@ def test_a_delta_that_is_missing_or_wrong_is_noticed():
     start = {"type": "start", "id": "r", "reply_to": "m", "attempt": 1}
     first = {"type": "delta", "id": "r", "n": 0, "text": "a"}
     done = {"type": "message", "id": "r", "reply_to": "m", "msg": "a"}
-    said(start, first, done)
+    receive(start, first, done)
     with pytest.raises(Torn):
-        said(start, {**first, "n": 1})
+        receive(start, {**first, "n": 1})
     with pytest.raises(Torn):
-        said(start, first, {**done, "msg": "ab"})
+        receive(start, first, {**done, "msg": "ab"})
     with pytest.raises(Torn):
-        said({"type": "history"}, {"type": "history"})
+        receive({"type": "history"}, {"type": "history"})
 
 
-def test_socket_io_is_spoken_over_its_packets():
+def test_socket_io_packets_are_read_and_answered():
     dialect = SocketIO("")
     assert dialect.read(b'0{"sid":"x"}') == ("40", [])
     assert not dialect.greeted
@@ -153,7 +153,7 @@ def test_socket_io_is_spoken_over_its_packets():
 
 @pytest.mark.parametrize("length", [0, 5, 125, 126, 65535, 65536])
 @pytest.mark.parametrize("cut", [1, 2, 5, 100_000])
-def test_frames_are_read_however_they_are_cut(length, cut):
+def test_frames_are_read_from_pieces_of_any_size(length, cut):
     payload = b"x" * length
     masked = frame(0x1, payload)
     # A server's frame is a client's without the mask.
@@ -169,7 +169,7 @@ def test_frames_are_read_however_they_are_cut(length, cut):
     assert found == [(0x1, payload)] * 2
 
 
-def test_fragments_are_joined_and_pings_may_come_between():
+def test_fragments_are_joined_with_pings_between_them():
     reader = FrameReader()
     sent = b"\x01\x02ab" + b"\x89\x01p" + b"\x80\x01c"
     assert reader.feed(sent) == [(0x9, b"p"), (0x1, b"abc")]

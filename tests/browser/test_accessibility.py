@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 from tests.browser.test_chats import ENDED, expire
 from tests.browser.test_message_text import CODE
 from tests.processes import ROOT
@@ -43,9 +43,9 @@ def test_axe_finds_no_violation(visit, system, scheme, viewport):
     tab.start_chat()
     reply = tab.ask(CODE)
     expect(reply.locator(".hljs-keyword").first).to_be_visible()
-    tab.send(asks.fails_once(system))
+    tab.send(directives.fails_once(system))
     expect(tab.replies).to_have_count(2)
-    with asks.held(system, at=6, text="a\n\n- b c") as hold:
+    with directives.held(system, at=6, text="a\n\n- b c") as hold:
         tab.send(hold.ask)
         expect(tab.replies.last.get_by_role("listitem")).to_contain_text("w0")
         tab.send("waits its turn")

@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 from tests.processes import wait_until
 
 ENDED = "This chat has come to its end"
@@ -37,7 +37,7 @@ def test_the_input_field_has_the_focus_when_a_chat_opens(visit):
 
 def test_past_chats_are_listed_and_can_be_continued(tab, system):
     tab.ask("all about cats")
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         tab.send(hold.ask)
         expect(tab.replies).to_have_count(2)
         tab.button("New chat").click()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.system import System
 
@@ -29,7 +29,7 @@ def system(_breakable: System) -> System:
 
 
 def test_the_page_reconnects_when_the_web_process_is_killed_during_a_reply(tab, system):
-    with asks.held(system, at=5) as hold:
+    with directives.held(system, at=5) as hold:
         tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text(PARTIAL_TEXT)
         system.web.kill()
@@ -45,7 +45,7 @@ def test_the_page_reconnects_when_the_web_process_is_killed_during_a_reply(tab, 
 
 
 def test_another_worker_continues_when_the_worker_is_killed_during_a_reply(tab, system):
-    with asks.held(system, at=5) as hold:
+    with directives.held(system, at=5) as hold:
         tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text(PARTIAL_TEXT)
         hold.wait()
@@ -55,7 +55,7 @@ def test_another_worker_continues_when_the_worker_is_killed_during_a_reply(tab, 
 
 
 def test_the_page_shows_the_position_in_the_queue(tab, system):
-    with asks.held(system, at=0) as one, asks.held(system, at=0) as other:
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as other:
         for hold in (one, other):
             Events(system.web.ws, begin(system.web.url)).say(hold.ask)
             hold.wait()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 
 REFUSED = "The model could not answer this message."
 
 
 def test_a_failed_reply_shows_the_reason_and_can_be_retried(tab, system):
-    tab.send(asks.fails_once(system))
+    tab.send(directives.fails_once(system))
     expect(tab.replies.last).to_contain_text(REFUSED)
     tab.button("Retry").click()
     tab.expect_reply("echo: please")
@@ -20,7 +20,7 @@ def test_a_failed_reply_shows_the_reason_and_can_be_retried(tab, system):
 
 def test_only_the_last_reply_can_be_retried(tab, system):
     tab.ask("first")
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text("echo: please w0")
         tab.button("Stop").click()
@@ -36,7 +36,7 @@ def test_only_the_last_reply_can_be_retried(tab, system):
 
 
 def test_the_message_of_an_earlier_failed_reply_can_be_sent_again(tab, system):
-    tab.send(asks.fails_once(system))
+    tab.send(directives.fails_once(system))
     expect(tab.replies.last).to_contain_text(REFUSED)
     tab.ask("something else")
     tab.button("Ask again").click()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 
 MAX_STEPS = 40
 
@@ -45,7 +45,7 @@ def test_everything_can_be_done_without_a_mouse(visit, system):
     keyboard.type("Ada")
     keyboard.press("Enter")
     tab.expect_connected()
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         keyboard.type(hold.ask)
         keyboard.press("Enter")
         expect(tab.text(tab.replies)).to_have_text(["echo: please w0"])
@@ -81,7 +81,7 @@ def test_everything_can_be_done_without_a_mouse(visit, system):
 
 def test_the_messages_can_be_scrolled_with_keys(visit):
     tab = visit(viewport={"width": 800, "height": 400}).start_chat()
-    tab.ask(asks.words(900))
+    tab.ask(directives.words(900))
     tab.log.focus()
     tab.page.keyboard.press("Home")
     expect(tab.button("To the end ↓")).to_be_visible()

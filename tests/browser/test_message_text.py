@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 
 BLOCK = "def double(n):\n    return n * 200  # a hundred times twice\n"
 CODE = f"""look:
@@ -83,7 +83,7 @@ def test_prefixes_in_a_message_create_no_other_messages(tab):
 
 def test_code_is_highlighted_while_it_is_streaming(tab, system):
     text = "look:\n\n```python\ndef double(n):\n    return n\n```"
-    with asks.held(system, at=5, text=text) as hold:
+    with directives.held(system, at=5, text=text) as hold:
         tab.send(hold.ask)
         pre = tab.replies.last.locator("pre")
         expect(pre).to_have_text("def double(n):\n")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from chat.mailbox import Mailbox
 from chat.worker_presence import ABSENT_AFTER
-from tests import asks
+from tests import directives
 from tests.browser.conftest import PATIENCE
 from tests.processes import Worker, wait_until
 from tests.system import System
@@ -26,7 +26,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 def test_a_notice_is_shown_for_an_unserved_message_and_for_a_partial_reply(tab, system, tmp_path):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         tab.say(hold.ask)
         expect(tab.typing).to_be_visible()
         expect(tab.log.get_by_text(NOTICE)).to_be_visible(timeout=NOTICE_TIMEOUT)

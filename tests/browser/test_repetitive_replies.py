@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 
 # The longest task of the page, during which nobody can type. It takes about 200 ms on an idle
 # machine. Without the bounds it takes many seconds, or never ends.
@@ -92,7 +92,7 @@ def test_a_reply_that_cannot_be_rendered_is_shown_as_plain_text(tab):
 def test_a_reply_that_could_not_be_rendered_is_rendered_again_when_it_grows(tab, system):
     tab.page.evaluate(FAULT)
     tab.page.evaluate("window.faulty = 'em'")
-    with asks.held(system, at=4, text="*slanted* words") as hold:
+    with directives.held(system, at=4, text="*slanted* words") as hold:
         tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text("echo: *slanted* words w0")
         tab.page.evaluate("window.faulty = ''")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 
 LONG = 900  # words; the stream is held in the middle
 AT_END = "box => Math.abs(box.scrollHeight - box.clientHeight - box.scrollTop) < 2"
@@ -23,7 +23,7 @@ def until_half(tab, hold):
 
 
 def test_the_list_follows_the_reply(tab, system):
-    with asks.held(system, at=LONG // 2, number=LONG) as hold:
+    with directives.held(system, at=LONG // 2, number=LONG) as hold:
         until_half(tab, hold)
         assert tab.log.evaluate("box => box.scrollTop > box.clientHeight")
         assert tab.log.evaluate(AT_END)
@@ -33,7 +33,7 @@ def test_the_list_follows_the_reply(tab, system):
 
 
 def test_the_list_stays_where_the_reader_has_scrolled_up(tab, system):
-    with asks.held(system, at=LONG // 2, number=LONG) as hold:
+    with directives.held(system, at=LONG // 2, number=LONG) as hold:
         until_half(tab, hold)
         tab.log.hover()
         tab.page.mouse.wheel(0, -400)
@@ -49,7 +49,7 @@ def test_the_list_stays_where_the_reader_has_scrolled_up(tab, system):
 
 
 def test_sending_a_message_scrolls_to_the_end(tab, system):
-    tab.ask(asks.words(LONG))
+    tab.ask(directives.words(LONG))
     tab.log.hover()
     tab.page.mouse.wheel(0, -400)
     expect(tab.button("To the end ↓")).to_be_visible()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 from tests.silent_proxy import SilentProxy
 
 # The page pings after 10 s of silence, and leaves 5 s later.
@@ -33,7 +33,7 @@ def expect_another_socket(tab) -> None:
 
 def test_a_reply_is_whole_soon_after_its_connection_went_silent(visitor, system, proxy):
     tab = visitor().open(proxy.url).start_chat()
-    with asks.held(system, at=5) as hold:
+    with directives.held(system, at=5) as hold:
         tab.say(hold.ask)
         expect(tab.text(tab.replies.last)).to_contain_text("w2")
         proxy.silence()

@@ -6,11 +6,11 @@ import uuid
 
 from playwright.sync_api import expect
 
-from tests import asks
+from tests import directives
 
 
 def test_a_streaming_reply_has_a_cursor_and_is_complete_at_the_end(tab, system):
-    with asks.held(system, at=5) as hold:
+    with directives.held(system, at=5) as hold:
         tab.send(hold.ask)
         reply = tab.text(tab.replies.last)
         expect(reply).to_have_text("echo: please w0 w1 w2")
@@ -21,7 +21,7 @@ def test_a_streaming_reply_has_a_cursor_and_is_complete_at_the_end(tab, system):
 
 
 def test_a_typing_indicator_is_shown_until_the_first_token(tab, system):
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         tab.send(hold.ask)
         hold.wait()
         expect(tab.typing).to_be_visible()
@@ -38,7 +38,7 @@ def test_the_page_shows_that_the_model_is_loading(tab):
 
 
 def test_stop_replaces_send_during_a_reply_and_keeps_the_partial_text(tab, system):
-    with asks.held(system, at=4) as hold:
+    with directives.held(system, at=4) as hold:
         expect(tab.button("Send")).to_be_visible()
         expect(tab.button("Stop")).to_have_count(0)
         tab.send(hold.ask)
@@ -54,7 +54,7 @@ def test_stop_replaces_send_during_a_reply_and_keeps_the_partial_text(tab, syste
 
 
 def test_a_message_sent_during_a_reply_is_queued(tab, system):
-    with asks.held(system, at=2) as hold:
+    with directives.held(system, at=2) as hold:
         tab.send(hold.ask)
         hold.wait()
         for word in ("second", "third"):
@@ -69,7 +69,7 @@ def test_a_message_sent_during_a_reply_is_queued(tab, system):
 
 
 def test_a_reload_during_a_reply_loses_nothing(tab, system):
-    with asks.held(system, at=6) as hold:
+    with directives.held(system, at=6) as hold:
         tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text("echo: please w0 w1 w2 w3")
         tab.page.reload()
@@ -82,7 +82,7 @@ def test_a_reload_during_a_reply_loses_nothing(tab, system):
 def test_two_tabs_show_the_same_chat(tab, system):
     other = tab.another()
     other.expect_connected()
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         tab.send(hold.ask)
         for each in (tab, other):
             expect(each.text(each.replies)).to_have_text(["echo: please w0"])
@@ -95,7 +95,7 @@ def test_two_tabs_show_the_same_chat(tab, system):
 
 def test_a_reply_can_be_stopped_from_another_tab(tab, system):
     other = tab.another()
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         tab.send(hold.ask)
         expect(other.text(other.replies)).to_have_text(["echo: please w0"])
         other.button("Stop").click()
@@ -106,12 +106,12 @@ def test_a_reply_can_be_stopped_from_another_tab(tab, system):
 def test_nothing_is_animated_with_reduced_motion(visit, system):
     tab = visit(reduced_motion="reduce").start_chat()
     moves = "element => element.getAnimations({subtree: true}).length"
-    with asks.held(system, at=0) as silent:
+    with directives.held(system, at=0) as silent:
         tab.send(silent.ask)
         expect(tab.typing).to_be_visible()
         assert tab.log.evaluate(moves) == 0
     tab.expect_reply(silent.text)
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_have_text("echo: please w0")
         assert tab.log.evaluate(moves) == 0

@@ -1,4 +1,4 @@
-"""A system of their own for tests that kill parts of it; what was killed is started again."""
+"""A system that tests may break. Killed processes are started again before the next test."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def _breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 def system(_breakable: System) -> System:
-    """Two web and two worker processes, all of them up."""
+    """Two web and two worker processes, all running."""
     _breakable.revive()
     return _breakable

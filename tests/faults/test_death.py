@@ -1,4 +1,4 @@
-"""Any process dies, or stands still, in the middle of a reply."""
+"""A process dies, or is suspended, in the middle of a reply."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import websocket
 
 from chat.mailbox import MAX_CLAIMS
 from chat.timing import LEASE_DURATION
-from tests import asks
+from tests import directives
 from tests.clients import Events, Plain, begin, history
 from tests.processes import wait_until
 from tests.system import System
 
 
-def opened(system: System) -> Events:
+def connect(system: System) -> Events:
     return Events(system.webs[1].ws, begin(system.web.url))
 
 
-def holder(system: System, token: str) -> str:
-    """Return the id of the worker's claim that makes the reply."""
-    turn = system.client.execute_command("JSON.GET", token, "$.generation.lease_id")
-    return str(turn)
+def lease_id(system: System, token: str) -> str:
+    """Return the id of the lease on the session, as JSON."""
+    found = system.client.execute_command("JSON.GET", token, "$.generation.lease_id")
+    return str(found)
 
 
 @pytest.mark.parametrize("at", [0, 1, 7])
-def test_another_worker_goes_on_where_one_was_killed(system, at):
-    socket = opened(system)
-    with asks.held(system, at=at) as hold:
+def test_another_worker_continues_the_reply_of_a_killed_one(system, at):
+    socket = connect(system)
+    with directives.held(system, at=at) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         hold.kill_who_answers(system)
@@ -37,9 +37,9 @@ def test_another_worker_goes_on_where_one_was_killed(system, at):
     assert history(system.web.url, socket.token)[1]["msg"] == f"Bot: {hold.text}"
 
 
-def test_a_worker_killed_between_the_last_word_and_the_commit_leaves_a_whole_reply(system):
-    socket = opened(system)
-    with asks.held(system, at=asks.END) as hold:
+def test_a_worker_killed_between_the_last_word_and_the_commit_leaves_a_complete_reply(system):
+    socket = connect(system)
+    with directives.held(system, at=directives.END) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         socket.until(lambda _: (socket.reply_to(message_id) or {}).get("msg") == hold.text)
@@ -52,7 +52,7 @@ def test_a_worker_killed_between_the_last_word_and_the_commit_leaves_a_whole_rep
 def test_a_web_process_is_killed_and_its_client_misses_nothing_on_another(system):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         system.web.kill()
@@ -67,10 +67,10 @@ def test_a_web_process_is_killed_and_its_client_misses_nothing_on_another(system
 
 
 @pytest.mark.parametrize("at", [0, 2])
-def test_redis_is_killed_and_comes_back_and_the_reply_is_whole(system, at):
-    socket = opened(system)
+def test_redis_is_killed_and_restarted_and_the_reply_is_complete(system, at):
+    socket = connect(system)
     plain = Plain(system.web.ws, socket.token)
-    with asks.held(system, at=at) as hold:
+    with directives.held(system, at=at) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         system.redis.kill()
@@ -86,17 +86,17 @@ def test_redis_is_killed_and_comes_back_and_the_reply_is_whole(system, at):
     assert plain.reply()["msg"] == "echo: after"
 
 
-def test_a_worker_that_stood_still_does_not_write_when_it_goes_on(system):
-    socket = opened(system)
-    with asks.held(system, at=2) as hold:
+def test_a_suspended_worker_does_not_write_after_it_lost_its_lease(system):
+    socket = connect(system)
+    with directives.held(system, at=2) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
-        first = holder(system, socket.token)
+        first = lease_id(system, socket.token)
         stopped = next(w for w in system.workers if hold.asked_by(w))
         stopped.freeze()
         try:
             wait_until(
-                lambda: holder(system, socket.token) not in (first, "[]"), 5 * LEASE_DURATION
+                lambda: lease_id(system, socket.token) not in (first, "[]"), 5 * LEASE_DURATION
             )
             hold.release()
             done = socket.until_answered(message_id)
@@ -111,24 +111,24 @@ def test_a_worker_that_stood_still_does_not_write_when_it_goes_on(system):
     assert len(stored) == 10
 
 
-def test_a_ring_that_vanishes_is_made_up_for(system):
-    """It dies with a worker that has taken it off the queue and has not begun it."""
-    socket = opened(system)
+def test_a_lost_task_is_recovered(system):
+    """The worker that took the task from the queue is killed before it begins."""
+    socket = connect(system)
     for worker in system.workers:
         worker.freeze()
     message_id = socket.say("hello")
     socket.until_type("ack")
     for worker in system.workers:
         worker.kill()
-    system.client.delete("celery")  # where nobody had taken it
+    system.client.delete("celery")  # if no worker had taken it
     for worker in system.workers:
         worker.start()
     assert socket.until_answered(message_id)["msg"] == "echo: hello"
 
 
-def test_a_message_that_kills_every_worker_is_given_up_and_the_queue_moves(system):
-    socket = opened(system)
-    with asks.held(system, at=0) as hold:
+def test_a_message_that_kills_every_worker_fails_and_the_next_is_answered(system):
+    socket = connect(system)
+    with directives.held(system, at=0) as hold:
         poison = socket.say(hold.ask)
         behind = socket.say("behind")
         for _ in range(MAX_CLAIMS):
@@ -144,12 +144,12 @@ def test_a_message_that_kills_every_worker_is_given_up_and_the_queue_moves(syste
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
 def test_connections_to_redis_are_cut_and_nothing_is_missed(system, kind):
-    """The relay's connection is the pub/sub one; Celery's and the pools' are the normal ones."""
-    socket = opened(system)
+    """The relay's connection is the pub/sub one; Celery's and the pools' are normal ones."""
+    socket = connect(system)
     plain = Plain(system.web.ws, socket.token)
     ids = []
     for number in range(5):
-        with asks.held(system, at=2) as hold:
+        with directives.held(system, at=2) as hold:
             ids.append((socket.say(hold.ask), hold.text))
             hold.wait()
             system.client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
@@ -159,9 +159,9 @@ def test_connections_to_redis_are_cut_and_nothing_is_missed(system, kind):
     assert [plain.reply()["msg"] for _ in ids] == [text for _, text in ids]
 
 
-def test_no_process_says_a_token(system):
-    """Runs last in this file: its logs have seen all the faults above."""
+def test_no_process_logs_a_token(system):
+    """Runs last in this file, when the logs have the lines of all the faults above."""
     tokens = [key for key in system.client.keys("*") if len(key) == 36]
     assert tokens
-    said = system.output()
-    assert not [token for token in tokens if token in said]
+    output = system.output()
+    assert not [token for token in tokens if token in output]

@@ -1,4 +1,4 @@
-"""The primary is demoted, and promoted again, while people talk."""
+"""The primary is demoted and promoted again under load."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 import redis
 
 from local.redis import EmbeddedRedis
-from tests.crowd import MANY, Witness, crowd
-from tests.faults.test_redis_answers import BACK_WITHIN, LASTS, Said, pause
+from tests.faults.test_redis_answers import MAX_RECOVERY_TIME, OUTAGE_DURATION, LogCheck, pause
+from tests.outage_probe import OutageProbe
 from tests.processes import wait_until
+from tests.simulated_users import USERS, concurrent_users
 from tests.system import System
 
 ROUNDS = 3
@@ -28,8 +29,8 @@ def replica(system: System, tmp_path) -> Iterator[redis.Redis]:
         system.client.replicaof("NO", "ONE")
 
 
-def hand_over(primary: redis.Redis, replica: redis.Redis) -> None:
-    """Demote ``primary`` to a replica of ``replica``, which has all its data by then."""
+def fail_over(primary: redis.Redis, replica: redis.Redis) -> None:
+    """Demote ``primary`` to a replica of ``replica`` without loss."""
     port = replica.connection_pool.connection_kwargs["port"]
     primary.execute_command("FAILOVER", "TO", "127.0.0.1", port)
     wait_until(lambda: primary.info("replication").get("master_link_status") == "up")
@@ -38,20 +39,20 @@ def hand_over(primary: redis.Redis, replica: redis.Redis) -> None:
 def test_a_demotion_under_load_loses_nothing_and_ends_no_process(
     system: System, replica: redis.Redis
 ):
-    witness = Witness(system)
-    said = Said(system)
-    with crowd(system) as count:
+    probe = OutageProbe(system)
+    logs = LogCheck(system)
+    with concurrent_users(system) as outcome:
         for _ in range(ROUNDS):
-            hand_over(system.client, replica)
-            witness.until_busy()
-            pause(LASTS)
-            hand_over(replica, system.client)
-            cured = time.monotonic()
-            witness.seconds_until_answered()
-            back = time.monotonic() - cured
+            fail_over(system.client, replica)
+            probe.until_busy()
+            pause(OUTAGE_DURATION)
+            fail_over(replica, system.client)
+            restored = time.monotonic()
+            probe.seconds_until_answered()
+            back = time.monotonic() - restored
             print(f"answered {back:.2f} s after the promotion")
-            assert back < BACK_WITHIN
-            answered = count.replies
-            wait_until(lambda answered=answered: count.replies >= answered + MANY)
-    print(count)
-    said.once(outages=ROUNDS)
+            assert back < MAX_RECOVERY_TIME
+            answered = outcome.replies
+            wait_until(lambda answered=answered: outcome.replies >= answered + USERS)
+    print(outcome)
+    logs.check(outages=ROUNDS)

@@ -1,4 +1,4 @@
-"""More sessions than slots."""
+"""Workers with fewer slots than there are sessions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.system import System
 
@@ -23,10 +23,10 @@ def sessions(system: System, number: int) -> list[Events]:
     return [Events(system.web.ws, begin(system.web.url)) for _ in range(number)]
 
 
-def test_sessions_wait_in_the_order_in_which_they_came(system):
+def test_queued_sessions_are_answered_in_order_of_arrival(system):
     busy = sessions(system, 2)
     waiting = sessions(system, 4)
-    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as two:
         busy[0].say(one.ask)
         busy[1].say(two.ask)
         one.wait()
@@ -36,7 +36,7 @@ def test_sessions_wait_in_the_order_in_which_they_came(system):
             socket.say(f"{number}")
             positions.append(socket.until_type("ack")["position"])
         assert positions == [0, 1, 2, 3]
-        one.release()  # a single slot answers them all, while the other is taken
+        one.release()  # one slot answers all of them, since the other is busy
         begun = []
         for socket in waiting:
             socket.until(lambda f: f["type"] == "message" and f["source"] == "bot")
@@ -45,9 +45,9 @@ def test_sessions_wait_in_the_order_in_which_they_came(system):
         assert begun == sorted(begun)
 
 
-def test_a_session_with_many_messages_does_not_keep_the_others_waiting(system):
+def test_a_session_with_many_messages_does_not_delay_the_others(system):
     talker, busy, other = sessions(system, 3)
-    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as two:
         busy.say(two.ask)
         two.wait()
         talker.say(one.ask)
@@ -65,9 +65,9 @@ def test_a_session_with_many_messages_does_not_keep_the_others_waiting(system):
     assert len(later) >= 4
 
 
-def test_a_full_worker_holds_back_no_ring_that_another_could_take(system):
+def test_a_full_worker_takes_no_task_that_another_worker_could_run(system):
     busy, *others = sessions(system, 6)
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         busy.say(hold.ask)
         hold.wait()
         for socket in others:
@@ -76,7 +76,7 @@ def test_a_full_worker_holds_back_no_ring_that_another_could_take(system):
 
 def test_a_stop_frees_the_slot_of_a_silent_model(system):
     one, two, other = sessions(system, 3)
-    with asks.held(system, at=0) as first, asks.held(system, at=0) as second:
+    with directives.held(system, at=0) as first, directives.held(system, at=0) as second:
         one.say(first.ask)
         two.say(second.ask)
         first.wait()
@@ -87,12 +87,12 @@ def test_a_stop_frees_the_slot_of_a_silent_model(system):
         first.wait_closed()
 
 
-def test_a_retry_that_is_stopped_while_it_waits_takes_the_old_replys_place_everywhere(system):
+def test_a_retry_that_is_stopped_while_queued_replaces_the_old_reply_at_all_clients(system):
     talker, *busy = sessions(system, 3)
     listener = Events(system.web.ws, talker.token)
     message_id = talker.say("hello")
     listener.until_answered(message_id)
-    with asks.held(system, at=0) as one, asks.held(system, at=0) as two:
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as two:
         for socket, hold in zip(busy, (one, two), strict=True):
             socket.say(hold.ask)
             hold.wait()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.models.retry import MAX_TRIES
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin, history
 from tests.system import System
 
@@ -36,7 +36,7 @@ def test_requests_are_bounded_and_the_reply_keeps_its_text_and_gets_an_error(
     message_id = socket.say(f"[[words=9 fault={fault}]] {name}")
     failure = socket.until_answered(message_id)
     assert (failure["type"], failure["code"]) == ("error", code)
-    assert len(asks.requests_with(system, name)) == requests
+    assert len(directives.requests_with(system, name)) == requests
     reply = history(system.web.url, socket.token)[1]
     assert (reply["status"], reply["error"]) == ("failed", code)
     assert reply["msg"] == f"Bot: echo: {name} w0"

@@ -15,7 +15,7 @@ from chat.mailbox import Mailbox
 from chat.worker_presence import BEAT_EVERY, beat, last_seen
 from tasks.heartbeat import TICK_EVERY
 from terminal.transcript import NOBODY
-from tests import asks
+from tests import directives
 from tests.clients import Events, Plain, begin
 from tests.processes import Worker, wait_until
 from tests.pty_terminal import person, piping
@@ -139,7 +139,7 @@ def test_a_partial_reply_whose_worker_died_gets_a_notice_and_the_next_worker_con
     system, start_worker
 ):
     socket, worker = opened(system), start_worker()
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         socket.until_type("delta")
@@ -159,7 +159,7 @@ def test_a_client_that_still_waits_when_a_worker_is_back_is_sent_that_it_is_busy
 ):
     system.age_heartbeat()
     first, second = opened(system), opened(system)
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         one = first.say(hold.ask)
         first.until(is_notice)
         two = second.say("hello")

@@ -1,4 +1,4 @@
-"""What stands in Celery's keys need not come from us."""
+"""Entries in Celery's keys that are not tasks of this project."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def encoded(body: object) -> str:
 
 
 def message(**changes: Any) -> dict[str, Any]:
-    """Return a ring as Celery writes it, with changes; a change of None takes a field away."""
+    """Return a task as Celery writes it, with changes; a field that is None is left out."""
     headers = {"lang": "py", "task": "tasks.reply", "id": ID, "eta": None, "expires": None}
     whole = {
         "body": encoded([[TOKEN], {}, {"callbacks": None, "chain": None}]),
@@ -74,7 +74,7 @@ ENTRIES = {
     "a task that is a token": json.dumps(message(headers={"task": TOKEN})),
     "an id that is none": json.dumps(message(headers={"id": [TOKEN]})),
 }
-# Their rings are as good as any; what else they ask for is not done.
+# These are run like any task; their extra fields are ignored.
 HARMLESS = {
     "no properties": json.dumps(message(properties=None)),
     "an unknown content type": json.dumps({**message(), "content-type": "application/x-none"}),
@@ -89,25 +89,25 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("name", [*ENTRIES, *HARMLESS])
-def test_an_entry_that_is_no_ring_is_dropped_with_one_line(system: System, name: str):
+def test_an_entry_that_is_not_a_task_is_dropped_with_one_line(system: System, name: str):
     before = {worker: len(worker.output()) for worker in system.workers}
     for _ in system.workers:
         system.client.lpush("celery", (ENTRIES | HARMLESS)[name])
     wait_until(lambda: not system.client.llen("celery"))
     socket = Events(system.web.ws, begin(system.web.url))
     socket.until_answered(socket.say("hello"))
-    said = "".join(worker.output()[start:] for worker, start in before.items())
+    output = "".join(worker.output()[start:] for worker, start in before.items())
     assert all(worker.running for worker in system.workers)
-    assert "Traceback" not in said
-    assert "the broker" not in said
-    assert said.count("dropped") == (len(system.workers) if name in ENTRIES else 0), said
+    assert "Traceback" not in output
+    assert "the broker" not in output
+    assert output.count("dropped") == (len(system.workers) if name in ENTRIES else 0), output
     if name in ENTRIES:
-        assert TOKEN not in said
-        assert name != "an unregistered task" or "a message for the task tasks.old" in said
+        assert TOKEN not in output
+        assert name != "an unregistered task" or "a message for the task tasks.old" in output
 
 
-def test_a_control_message_that_cannot_be_read_is_dropped(system: System):
-    """Flower and `celery inspect` speak to workers over pub/sub, which anybody may write to."""
+def test_an_unreadable_control_message_is_dropped(system: System):
+    """Flower and `celery inspect` send them to workers over pub/sub, open to any client."""
     bad = [*ENTRIES.values(), *HARMLESS.values(), json.dumps(message(body=encoded([5])))]
     for entry in bad:
         assert system.client.publish("/0.celery.pidbox", entry) == len(system.workers)
@@ -133,7 +133,7 @@ KEYS = [
 ]
 
 
-def test_keys_of_another_type_hold_no_worker_up(system: System):
+def test_keys_of_a_wrong_type_do_not_stop_a_worker(system: System):
     for key in KEYS:
         system.client.delete(key)
         system.client.set(key, "poison")
@@ -147,7 +147,7 @@ def test_keys_of_another_type_hold_no_worker_up(system: System):
         system.client.delete(key)
 
 
-def test_a_queue_that_is_no_list_is_waited_for(system: System):
+def test_a_worker_retries_while_the_queue_is_not_a_list(system: System):
     system.client.delete("celery")
     system.client.set("celery", "poison")
     socket = Events(system.web.ws, begin(system.web.url))

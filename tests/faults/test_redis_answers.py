@@ -1,4 +1,4 @@
-"""Redis answers with an error, whichever it is: nobody dies, and all goes on when it is cured."""
+"""Redis answers with errors of any kind: no process ends, and messages are answered afterwards."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import pytest
 import redis
 
 from local.redis import EmbeddedRedis
-from tests.crowd import Witness, crowd
 from tests.faults.test_redis_refuses import full_disk
+from tests.outage_probe import OutageProbe
 from tests.processes import wait_until
-from tests.refuser import Refuser
+from tests.redis_error_proxy import RedisErrorProxy
+from tests.simulated_users import concurrent_users
 from tests.system import System
 
-# The promise is two seconds; the rest is for a machine that does much else.
-BACK_WITHIN = 6.0
+# Two seconds are promised; the rest is slack for a busy machine.
+MAX_RECOVERY_TIME = 6.0
 # Long enough for each loop to fail many times.
-LASTS = 1.5
-# What they say that something does not work.
+OUTAGE_DURATION = 1.5
+# The beginning of the line that each loop logs when it fails.
 LOOPS = [
     "the broker cannot be listened to",
     "sessions cannot be recovered",
@@ -41,7 +42,7 @@ def kill_connections(admin: redis.Redis) -> None:
 
 @contextmanager
 def administrator(system: System) -> Iterator[redis.Redis]:
-    """A connection that keeps the rights that it has."""
+    """A connection that keeps its permissions, since it is already open."""
     with redis.Redis.from_url(system.redis.url, single_connection_client=True) as admin:
         yield admin
 
@@ -56,7 +57,7 @@ def setting(system: System, name: str, value: str, usual: str) -> Iterator[None]
 
 
 @contextmanager
-def rights(system: System, *rules: str) -> Iterator[None]:
+def permissions(system: System, *rules: str) -> Iterator[None]:
     with administrator(system) as admin:
         admin.execute_command("ACL", "SETUSER", "default", *rules)
         yield
@@ -80,11 +81,11 @@ def max_clients(system: System) -> Iterator[None]:
 
 
 def noperm_to_write(system: System) -> Iterator[None]:
-    return rights(system, "-@write", "-@scripting")
+    return permissions(system, "-@write", "-@scripting")
 
 
 def noperm_for_all_keys(system: System) -> Iterator[None]:
-    return rights(system, "resetkeys")
+    return permissions(system, "resetkeys")
 
 
 @contextmanager
@@ -116,32 +117,32 @@ REAL = [
 
 
 @pytest.mark.parametrize("state", REAL, ids=lambda state: state.__name__)
-def test_everybody_is_told_busy_and_answered_after_the_cure(system: System, state: State):
-    witness = Witness(system)
-    since = Said(system)
-    with crowd(system):
+def test_clients_get_busy_and_are_answered_after_the_outage(system: System, state: State):
+    probe = OutageProbe(system)
+    logs = LogCheck(system)
+    with concurrent_users(system):
         with state(system):
-            witness.until_busy()
-            pause(LASTS)
-        cured = time.monotonic()
-        witness.seconds_until_answered()
-        back = time.monotonic() - cured
-    print(f"{state.__name__}: answered {back:.2f} s after the cure")
-    assert back < BACK_WITHIN
-    since.once()
+            probe.until_busy()
+            pause(OUTAGE_DURATION)
+        restored = time.monotonic()
+        probe.seconds_until_answered()
+        back = time.monotonic() - restored
+    print(f"{state.__name__}: answered {back:.2f} s after the outage")
+    assert back < MAX_RECOVERY_TIME
+    logs.check()
 
 
-def test_channels_that_may_not_be_heard_end_no_process(system: System):
-    witness = Witness(system)
-    with rights(system, "resetchannels"):
+def test_channels_without_permission_end_no_process(system: System):
+    probe = OutageProbe(system)
+    with permissions(system, "resetchannels"):
         wait_until(lambda: "no events reach the sockets" in system.output())
-        pause(LASTS)
-    witness.seconds_until_answered()
+        pause(OUTAGE_DURATION)
+    probe.seconds_until_answered()
     assert all(process.running for process in system.processes)
 
 
-# Those that the real ones above do not answer, and one that nobody has heard of.
-WORDS = [
+# Errors that a real Redis cannot be made to answer here, and an unknown one.
+ERRORS = [
     "LOADING Redis is loading the dataset in memory",
     "CLUSTERDOWN The cluster is down",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
@@ -157,92 +158,92 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, Refuser]]:
-    """A system whose Redis is behind a `Refuser`."""
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, RedisErrorProxy]]:
+    """A system whose Redis is behind a `RedisErrorProxy`."""
     folder = tmp_path_factory.mktemp("refusing")
     with ExitStack() as stack:
         behind = stack.enter_context(EmbeddedRedis(folder / "behind", appendfsync=None))
-        refuser = stack.enter_context(Refuser(behind.url))
-        yield stack.enter_context(System(folder, REDIS_URL=refuser.url)), refuser
+        proxy = stack.enter_context(RedisErrorProxy(behind.url))
+        yield stack.enter_context(System(folder, REDIS_URL=proxy.url)), proxy
 
 
-def test_no_word_of_redis_ends_a_process(refusing: tuple[System, Refuser]):
-    system, refuser = refusing
-    witness = Witness(system)
-    with crowd(system, 4):
-        for error in WORDS:
-            said = Said(system)
-            asked, since = refuser.refused, time.monotonic()
-            refuser.refuse(error)
-            witness.until_busy()
-            wait_until(lambda asked=asked: refuser.refused > asked + 100)
-            rate = (refuser.refused - asked) / (time.monotonic() - since)
-            refuser.serve()
-            cured = time.monotonic()
-            witness.seconds_until_answered()
-            back = time.monotonic() - cured
+def test_no_error_of_redis_ends_a_process(refusing: tuple[System, RedisErrorProxy]):
+    system, proxy = refusing
+    probe = OutageProbe(system)
+    with concurrent_users(system, 4):
+        for error in ERRORS:
+            logs = LogCheck(system)
+            asked, since = proxy.refused, time.monotonic()
+            proxy.refuse(error)
+            probe.until_busy()
+            wait_until(lambda asked=asked: proxy.refused > asked + 100)
+            rate = (proxy.refused - asked) / (time.monotonic() - since)
+            proxy.serve()
+            restored = time.monotonic()
+            probe.seconds_until_answered()
+            back = time.monotonic() - restored
             print(
-                f"{error.split()[0]}: {rate:.0f} commands/s, answered {back:.2f} s after the cure"
+                f"{error.split()[0]}: {rate:.0f} commands/s, answered {back:.2f} s after the outage"
             )
-            assert back < BACK_WITHIN
-            said.once()
+            assert back < MAX_RECOVERY_TIME
+            logs.check()
 
 
-def test_a_worker_that_starts_meanwhile_waits(refusing: tuple[System, Refuser]):
-    system, refuser = refusing
+def test_a_worker_that_starts_during_an_outage_waits(refusing: tuple[System, RedisErrorProxy]):
+    system, proxy = refusing
     worker = system.workers[0]
     worker.stop()
-    refuser.refuse(WORDS[0])
+    proxy.refuse(ERRORS[0])
     before = len(worker.output())
     worker.start()
     wait_until(lambda: "the broker cannot be listened to" in worker.output()[before:])
-    pause(LASTS)
+    pause(OUTAGE_DURATION)
     assert worker.running
-    refuser.serve()
+    proxy.serve()
     worker.ready()
 
 
-def test_a_broker_that_refuses_alone_leaves_messages_to_be_answered_later(tmp_path):
+def test_messages_are_answered_after_an_outage_of_the_broker_alone(tmp_path):
     with (
         EmbeddedRedis(tmp_path / "broker", appendfsync=None) as broker,
-        Refuser(broker.url) as refuser,
-        System(tmp_path, CELERY_BROKER_URL=refuser.url) as system,
+        RedisErrorProxy(broker.url) as proxy,
+        System(tmp_path, CELERY_BROKER_URL=proxy.url) as system,
     ):
-        witness = Witness(system)
-        since = Said(system)
-        with crowd(system):
-            refuser.refuse("READONLY You can't write against a read only replica.")
-            pause(LASTS)
-            refuser.serve()
-            cured = time.monotonic()
-            witness.seconds_until_answered()
-        print(f"broker alone: answered {time.monotonic() - cured:.2f} s after the cure")
-        since.once()
+        probe = OutageProbe(system)
+        logs = LogCheck(system)
+        with concurrent_users(system):
+            proxy.refuse("READONLY You can't write against a read only replica.")
+            pause(OUTAGE_DURATION)
+            proxy.serve()
+            restored = time.monotonic()
+            probe.seconds_until_answered()
+        print(f"broker alone: answered {time.monotonic() - restored:.2f} s after the outage")
+        logs.check()
 
 
 def pause(seconds: float) -> None:
-    """Let something last; what is waited for is that nothing happens."""
+    """Let a state last; the test checks that nothing happens meanwhile."""
     time.sleep(seconds)
 
 
-class Said:
-    """What the processes say from its making on."""
+class LogCheck:
+    """Checks what the processes have logged since this object was created."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._before = {process: len(process.output()) for process in system.processes}
 
-    def once(self, outages: int = 1) -> None:
-        """Check that each process lives, and says of an outage what is wrong and that it is over.
+    def check(self, outages: int = 1) -> None:
+        """Check that each process runs and logs each outage only when it begins and when it ends.
 
-        A loop may give two causes, such as a closed connection and then the reason.
+        A loop may log two causes, such as a closed connection and then the reason.
         """
         for process, before in self._before.items():
-            said = process.output()[before:]
-            assert process.running, said[-4000:]
-            assert "Traceback" not in said, said[: said.index("Traceback") + 4000][-6000:]
+            output = process.output()[before:]
+            assert process.running, output[-4000:]
+            assert "Traceback" not in output, output[: output.index("Traceback") + 4000][-6000:]
             for loop in LOOPS:
-                lines = [line for line in said.splitlines() if f"{loop}: " in line]
+                lines = [line for line in output.splitlines() if f"{loop}: " in line]
                 assert len(lines) <= 3 * outages, lines
         workers = "".join(worker.output() for worker in self._system.workers)
         assert any(f"{loop}: " in workers for loop in LOOPS)

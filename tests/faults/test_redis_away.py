@@ -1,4 +1,4 @@
-"""Redis goes for a while, and comes back."""
+"""Redis is away for a while and comes back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.clients import Events, Plain, begin
 from tests.processes import wait_until
 
 
-def test_nothing_dies_and_a_message_gets_busy_instead_of_silence(system):
+def test_no_process_ends_and_a_message_gets_busy(system):
     token = begin(system.web.url)
     socket, plain = Events(system.web.ws, token), Plain(system.web.ws, token)
     plain.say("before")
@@ -33,7 +33,7 @@ def test_nothing_dies_and_a_message_gets_busy_instead_of_silence(system):
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
             Plain(system.web.ws, token)
         assert refused.value.status_code == 503
-        # Longer than a worker's patience and its consumer's first tries to come back.
+        # Longer than REDIS_PATIENCE and the first reconnects of the consumer.
         away = time.monotonic()
         wait_until(lambda: time.monotonic() - away > 12)
     finally:
@@ -59,18 +59,18 @@ def test_a_ping_is_answered_at_once_while_a_message_waits_for_redis(system):
         socket.send(type="nonsense")
         socket.send(type="ping")
         assert socket.frame() == {"type": "pong"}
-        assert socket.until_type("error")["id"] == message_id  # and then what came first
+        assert socket.until_type("error")["id"] == message_id  # the commands are answered in order
         assert socket.frame()["code"] == "invalid"
     finally:
         for one in (redis, *redis.children(recursive=True)):
             one.resume()
     socket.say("hello", message_id)
     while (reply := socket.reply_to(message_id) or {}).get("status") != "done":
-        socket.frame()  # Redis may have done, late, what nobody waited for any more
+        socket.frame()  # Redis may have run the timed-out step after all
     assert reply["msg"] == "echo: hello"
 
 
-def test_replies_made_while_a_relay_was_cut_off_are_sent_once(system):
+def test_replies_from_the_time_a_relay_was_disconnected_are_sent_once(system):
     """The relay of one web process loses Redis while the others do not."""
     token = begin(system.web.url)
     plain, elsewhere = Plain(system.web.ws, token), Events(system.webs[1].ws, token)
@@ -89,21 +89,21 @@ def test_replies_made_while_a_relay_was_cut_off_are_sent_once(system):
     assert plain.reply()["msg"] == "echo: after"
 
 
-def test_a_redis_that_dies_while_rings_are_taken_ends_no_worker(system):
-    """What a worker holds in the moment between taking and beginning is hit by chance: often."""
+def test_a_redis_that_dies_while_tasks_are_taken_ends_no_worker(system):
+    """The moment between taking a task and beginning it is short, so the test tries many times."""
     sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(40)]
     for _ in range(6):
         asked = [socket.say("hello") for socket in sockets]
-        sockets[0].until_type("start")  # the workers are at it
+        sockets[0].until_type("start")  # the workers have begun
         system.redis.kill()
         system.redis.start()
         for socket, message_id in zip(sockets, asked, strict=True):
-            insist(socket, message_id)
+            send_until_done(socket, message_id)
         assert all(process.running for process in system.processes)
 
 
-def insist(socket: Events, message_id: str) -> None:
-    """Wait for the reply to a message; say it again whenever it is refused."""
+def send_until_done(socket: Events, message_id: str) -> None:
+    """Wait for the reply to a message; send the message again whenever it is refused."""
 
     def done() -> bool:
         return (socket.reply_to(message_id) or {}).get("status") == "done"

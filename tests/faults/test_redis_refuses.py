@@ -1,4 +1,4 @@
-"""Redis is there, and takes nothing: its memory is full, or its disk."""
+"""Redis refuses writes: its memory or its disk is full."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, Plain, begin
 from tests.processes import wait_until
 from tests.system import System
@@ -27,8 +27,8 @@ def full_memory(system: System) -> Iterator[None]:
 @contextmanager
 def full_disk(system: System) -> Iterator[None]:
     """A snapshot that cannot be written makes Redis refuse all writes, as a full disk does."""
-    in_the_way = Path(system.client.config_get("dir")["dir"]) / "dump.rdb"
-    in_the_way.mkdir()
+    obstacle = Path(system.client.config_get("dir")["dir"]) / "dump.rdb"
+    obstacle.mkdir()
     system.client.config_set("save", "3600 1")
     try:
         system.client.bgsave()
@@ -36,16 +36,16 @@ def full_disk(system: System) -> Iterator[None]:
         yield
     finally:
         system.client.config_set("save", "")
-        in_the_way.rmdir()
+        obstacle.rmdir()
 
 
 @pytest.mark.parametrize("full", [full_memory, full_disk])
-def test_it_is_told_as_busy_and_all_goes_on_where_it_was(
+def test_messages_get_busy_and_the_reply_in_progress_continues_afterwards(
     system: System, full: Callable[[System], Iterator[None]]
 ):
     token = begin(system.web.url)
     socket, plain = Events(system.web.ws, token), Plain(system.web.ws, token)
-    with asks.held(system, at=2) as hold:
+    with directives.held(system, at=2) as hold:
         first = socket.say(hold.ask)
         hold.wait()
         with full(system):
@@ -62,7 +62,7 @@ def test_it_is_told_as_busy_and_all_goes_on_where_it_was(
     assert all(process.running for process in system.processes)
     socket.say("hello", message_id)
     assert socket.until_answered(message_id)["msg"] == "echo: hello"
-    said = system.output()
-    assert token not in said
-    assert "Secretive" not in said
-    assert "Traceback" not in said
+    output = system.output()
+    assert token not in output
+    assert "Secretive" not in output
+    assert "Traceback" not in output

@@ -1,4 +1,4 @@
-"""Redis behind TLS: its certificate is verified, by redis-py and by Celery."""
+"""Redis behind TLS: redis-py and Celery verify its certificate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import trustme
 from tests.clients import Events, begin
 from tests.processes import Worker, wait_until
 from tests.system import System
-from tests.tls import tls_before
+from tests.tls_proxy import tls_proxy
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def certificate_for(authority: trustme.CA) -> ssl.SSLContext:
 def test_the_whole_path_works_over_tls(authority, tmp_path):
     system = System(tmp_path, webs=1, workers=1)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with tls_before(system.redis.port, certificate_for(authority)) as port:
+    with tls_proxy(system.redis.port, certificate_for(authority)) as port:
         system.env["REDIS_URL"] = f"rediss://localhost:{port}/0?ssl_ca_certs={tmp_path}/ca.pem"
         with system:
             socket = Events(system.web.ws, begin(system.web.url))
@@ -37,7 +37,7 @@ def test_the_whole_path_works_over_tls(authority, tmp_path):
 
 def test_a_server_with_any_certificate_is_not_trusted(authority, tmp_path):
     system = System(tmp_path, webs=1, workers=0)
-    with tls_before(system.redis.port, certificate_for(authority)) as port:
+    with tls_proxy(system.redis.port, certificate_for(authority)) as port:
         system.env["REDIS_URL"] = f"rediss://localhost:{port}/0"
         with system:
             answer = requests.post(f"{system.web.url}/token?name=Ada", timeout=30)

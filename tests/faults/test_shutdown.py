@@ -1,4 +1,4 @@
-"""Processes are asked to go: a deploy."""
+"""Processes get SIGTERM, as in a deploy."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import threading
 import pytest
 import websocket
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 
-WITHIN = 20.0  # seconds; a dyno is killed after 30
+EXIT_TIMEOUT = 20.0  # seconds; a dyno is killed after 30
 
 
-def test_a_web_process_sends_its_clients_elsewhere_and_goes(system):
+def test_a_web_process_closes_its_websockets_and_exits(system):
     sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(5)]
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         message_id = sockets[0].say(hold.ask)
         hold.wait()
         system.web.signal(signal.SIGTERM)
@@ -24,7 +24,7 @@ def test_a_web_process_sends_its_clients_elsewhere_and_goes(system):
             with pytest.raises(websocket.WebSocketConnectionClosedException):
                 socket.until_type("nothing more")
             assert socket.closed_with == 1012
-        assert system.web.wait(WITHIN) == 0
+        assert system.web.wait(EXIT_TIMEOUT) == 0
         sockets[0].reconnect(system.webs[1].ws)
         hold.release()
         if sockets[0].reply_to(message_id)["status"] == "streaming":
@@ -32,14 +32,14 @@ def test_a_web_process_sends_its_clients_elsewhere_and_goes(system):
     assert sockets[0].reply_to(message_id)["msg"] == hold.text
 
 
-def test_a_worker_hands_over_its_replies_and_goes(system):
+def test_a_worker_releases_its_replies_and_exits(system):
     sockets = [Events(system.web.ws, begin(system.web.url)) for _ in range(6)]
-    ask = asks.words(60, delay=0.1)
+    ask = directives.words(60, delay=0.1)
     ids = [socket.say(ask) for socket in sockets]
     for socket in sockets:
         socket.until_type("delta")
     system.workers[0].signal(signal.SIGTERM)
-    assert system.workers[0].wait(WITHIN) == 0
+    assert system.workers[0].wait(EXIT_TIMEOUT) == 0
     done: list[dict] = []
     threads = [
         threading.Thread(target=lambda s=socket, m=message_id: done.append(s.until_answered(m)))
@@ -49,32 +49,32 @@ def test_a_worker_hands_over_its_replies_and_goes(system):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [(d["status"], d["msg"]) for d in done] == [("done", asks.said(ask))] * 6
+    assert [(d["status"], d["msg"]) for d in done] == [("done", directives.whole_reply(ask))] * 6
     for socket in sockets:
         assert [f["attempt"] for f in socket.frames if f["type"] == "start"] == [1]
 
 
-def test_a_worker_whose_model_is_silent_goes_too(system):
+def test_a_worker_with_a_silent_model_exits(system):
     socket = Events(system.web.ws, begin(system.web.url))
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         worker = next(w for w in system.workers if hold.asked_by(w))
         worker.signal(signal.SIGTERM)
-        assert worker.wait(WITHIN) == 0
+        assert worker.wait(EXIT_TIMEOUT) == 0
         hold.release()
         assert socket.until_answered(message_id)["msg"] == hold.text
 
 
-def test_the_last_worker_leaves_its_replies_to_the_next_that_comes(system):
+def test_the_next_worker_continues_the_replies_of_the_last_one(system):
     socket = Events(system.web.ws, begin(system.web.url))
-    with asks.held(system, at=2) as hold:
+    with directives.held(system, at=2) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         for worker in system.workers:
             worker.signal(signal.SIGTERM)
         for worker in system.workers:
-            assert worker.wait(WITHIN) == 0
+            assert worker.wait(EXIT_TIMEOUT) == 0
         hold.release()
         system.workers[0].start()
         assert socket.until_answered(message_id)["msg"] == hold.text

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from terminal.liveness import MAX_CHECK_GAP, PING_AFTER_DUE, PING_AFTER_IDLE, PONG_TIMEOUT
-from tests import asks
+from tests import directives
 from tests.clients import begin
 from tests.pty_terminal import person, piping, saved_messages
 from tests.silent_proxy import SilentProxy
@@ -25,7 +25,7 @@ def reply_on(screen):
 
 
 def test_a_web_process_is_killed_during_a_reply_and_every_word_is_printed_once(system, ada):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees(PARTIAL)
         system.web.kill()
@@ -39,7 +39,7 @@ def test_a_web_process_is_killed_during_a_reply_and_every_word_is_printed_once(s
 
 
 def test_a_worker_is_killed_during_a_reply_and_another_continues_it(system, ada):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees(PARTIAL)
         hold.wait()
@@ -86,7 +86,7 @@ def test_ctrl_c_withdraws_a_message_that_is_not_sent_yet(system, ada, token_file
 
 
 def test_a_stop_that_cannot_be_sent_yet_is_sent_later(system, ada, token_file):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees(PARTIAL)
         system.web.kill()
@@ -100,7 +100,7 @@ def test_a_stop_that_cannot_be_sent_yet_is_sent_later(system, ada, token_file):
 
 
 def test_a_second_ctrl_c_leaves_although_the_stop_cannot_be_sent(system, ada):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees(PARTIAL)
         system.web.kill()
@@ -136,7 +136,7 @@ def test_a_message_is_sent_again_until_redis_is_back(system, ada, token_file):
 
 
 def test_a_pipe_prints_a_reply_completely_and_once_although_the_web_process_is_killed(system):
-    with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
+    with directives.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
         start = chat.stdout.read(len(PARTIAL))
         system.web.kill()
         hold.release()
@@ -222,8 +222,8 @@ def test_a_connection_that_goes_silent_during_a_reply_is_replaced_and_the_reply_
     with (
         SilentProxy(system.web.port) as proxy,
         person(proxy.url, "--token-file", str(tmp_path / "token")) as ada,
-        asks.held(system, at=3) as hold,
-        asks.held(system, at=3) as piped,
+        directives.held(system, at=3) as hold,
+        directives.held(system, at=3) as piped,
     ):
         ada.is_asked()
         ada.types(hold.ask)

@@ -1,4 +1,4 @@
-"""The console: one column of names, coloured for people only."""
+"""The console: one column of names, coloured only on a terminal."""
 
 import os
 import pty
@@ -6,15 +6,15 @@ import pty
 from local.console import Console
 
 
-def told(out):
+def print_lines(out):
     console = Console(out, ["web", "worker"])
-    console.say("web", "hello")
-    console.tell("there")
+    console.print_output("web", "hello")
+    console.print("there")
 
 
 def test_a_file_gets_plain_lines(tmp_path):
     with (tmp_path / "log").open("w") as out:
-        told(out)
+        print_lines(out)
     assert (tmp_path / "log").read_text() == "web    | hello\nthere\n"
 
 
@@ -22,15 +22,15 @@ def test_a_terminal_gets_coloured_names(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     reader, writer = pty.openpty()
     with os.fdopen(writer, "w") as out:
-        told(out)
+        print_lines(out)
         assert os.read(reader, 1000).startswith(b"\x1b[36mweb    |\x1b[0m hello\r\n")
     os.close(reader)
 
 
-def test_a_terminal_of_someone_who_wants_no_colour_gets_none(monkeypatch):
+def test_with_no_color_a_terminal_gets_plain_names(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     reader, writer = pty.openpty()
     with os.fdopen(writer, "w") as out:
-        told(out)
+        print_lines(out)
         assert os.read(reader, 1000).startswith(b"web    | hello\r\n")
     os.close(reader)

@@ -1,4 +1,4 @@
-"""Flower watches the workers, and is shown no token."""
+"""Flower watches the workers and sees no token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import requests
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin
 from tests.processes import ROOT, Process, free_port, wait_until
 
@@ -23,7 +23,7 @@ def flower(system, tmp_path):
     process.kill()
 
 
-def seen(flower, path: str) -> str:
+def fetch(flower, path: str) -> str:
     try:
         return requests.get(flower.url + path, timeout=20).text
     except requests.ConnectionError:
@@ -31,28 +31,28 @@ def seen(flower, path: str) -> str:
 
 
 def inspect_active(system) -> str:
-    """Return what Flower, and anybody who inspects the workers, is told of running tasks."""
+    """Return the running tasks as `celery inspect` prints them; Flower gets the same answer."""
     command = [*system.workers[0].command[:3], "-A", "tasks", "inspect", "active"]
     env = system.workers[0].env
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     return done.stdout
 
 
-def test_it_sees_workers_and_replies_and_no_token(system, flower):
-    wait_until(lambda: seen(flower, "/workers?json=1").count("heartbeat") > 1)
+def test_it_shows_workers_and_tasks_and_no_token(system, flower):
+    wait_until(lambda: fetch(flower, "/workers?json=1").count("heartbeat") > 1)
     socket = Events(system.web.ws, begin(system.web.url))
-    with asks.held(system, at=1) as hold:
+    with directives.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
-        wait_until(lambda: '"tasks.reply"' in seen(flower, "/api/tasks"))
+        wait_until(lambda: '"tasks.reply"' in fetch(flower, "/api/tasks"))
         active = inspect_active(system)
         assert "tasks.reply" in active
-        shown = (
+        output = (
             active
-            + seen(flower, "/api/workers?refresh=true")
-            + seen(flower, "/api/tasks")
+            + fetch(flower, "/api/workers?refresh=true")
+            + fetch(flower, "/api/tasks")
             + flower.output()
         )
         hold.release()
         socket.until_answered(message_id)
-    assert socket.token not in shown
+    assert socket.token not in output

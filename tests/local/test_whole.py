@@ -1,4 +1,4 @@
-"""The whole chat as `make run` starts it: its embedded Redis and model, web, worker and Flower."""
+"""The whole chat as `make run` starts it: embedded Redis and model, web, worker and Flower."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Launcher:
     """`python -m local` on ports and data of its own."""
 
     def __init__(self, folder: Path, **env: str) -> None:
-        nothing = dict.fromkeys(("REDIS_URL", "REDIS_HOST", "REDIS_PORT", "MODEL_URL"), "")
+        unset = dict.fromkeys(("REDIS_URL", "REDIS_HOST", "REDIS_PORT", "MODEL_URL"), "")
         self.port, self.flower = free_port(), free_port()
         ports = {"PORT": str(self.port), "FLOWER_PORT": str(self.flower)}
         self._log = folder / "log"
@@ -30,21 +30,21 @@ class Launcher:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local", "--data", str(folder / "data")],
                 cwd=ROOT,
-                env=os.environ | nothing | ports | env,
+                env=os.environ | unset | ports | env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         self.url = f"http://127.0.0.1:{self.port}"
-        wait_until(lambda: self.said(f"The chat is at {self.url}"))
+        wait_until(lambda: self.has_printed(f"The chat is at {self.url}"))
 
-    def said(self, words: str) -> bool:
+    def has_printed(self, words: str) -> bool:
         assert self.process.poll() is None, self._log.read_text()
         return words in self._log.read_text()
 
     def pids(self) -> dict[str, str]:
-        """Return what runs under it, by pid."""
+        """Return the commands of its processes and its own, by pid."""
         listing = subprocess.run(
             ["ps", "-eww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
         ).stdout
@@ -56,11 +56,11 @@ class Launcher:
         return found
 
     def pid_of(self, words: str) -> int:
-        """Return the pid of the first process whose command has ``words``."""
+        """Return the pid of the first process with ``words`` in its command."""
         return int(next(pid for pid, command in self.pids().items() if words in command))
 
     def stop(self) -> None:
-        """Press Ctrl-C; see that it ends well and leaves nothing."""
+        """Press Ctrl-C; check that it exits with 0 and leaves no process."""
         running = self.pids()
         assert len(running) >= 6
         os.killpg(self.process.pid, signal.SIGINT)
@@ -94,7 +94,7 @@ def answer(launcher: Launcher, token: str, text: str) -> str:
     return reply["msg"]
 
 
-def test_it_answers_heals_stops_and_remembers(launch):
+def test_it_answers_restarts_a_worker_stops_and_keeps_the_history(launch):
     launcher = launch()
     token = begin(launcher.url)
     answer(launcher, token, "Say hello.")
@@ -112,7 +112,7 @@ def test_it_answers_heals_stops_and_remembers(launch):
     again.stop()
 
 
-def test_the_model_that_the_environment_names_is_asked(launch):
+def test_the_model_of_model_url_is_used(launch):
     launcher = launch(MODEL_URL=f"http://127.0.0.1:{free_port()}/v1/completions", MODEL_TIMEOUT="1")
     socket = Plain(f"ws://127.0.0.1:{launcher.port}/chat", begin(launcher.url))
     socket.say("Is anybody there?")

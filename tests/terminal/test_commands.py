@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests import asks
+from tests import directives
 from tests.clients import history
 from tests.pty_terminal import person, saved_messages
 
 
 def test_a_failed_reply_has_a_reason_and_can_be_retried(system, ada, token_file):
-    ada.types(asks.fails_once(system))
+    ada.types(directives.fails_once(system))
     ada.sees("No whole reply: The model could not answer this message.")
     ada.is_asked()
     with person(system.web.url, "--token-file", str(token_file)) as again:

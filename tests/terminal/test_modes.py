@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests import asks
+from tests import directives
 from tests.pty_terminal import CHAT, PROMPT, Person, person
 from tests.terminal.http_server import http_server
 
@@ -31,7 +31,7 @@ def at_the_prompt(system):
 
 @contextmanager
 def during_a_reply(system):
-    with at_the_prompt(system) as ada, asks.held(system, at=3) as hold:
+    with at_the_prompt(system) as ada, directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees(PARTIAL)
         assert not ada.echoes
@@ -40,7 +40,7 @@ def during_a_reply(system):
 
 @contextmanager
 def at_the_first_message_of_another_chat(system):
-    with at_the_prompt(system) as ada, asks.held(system, at=3) as hold:
+    with at_the_prompt(system) as ada, directives.held(system, at=3) as hold:
         ada.types("/new")
         ada.is_asked()
         ada.types(hold.ask)
@@ -124,7 +124,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(system):
 @pytest.mark.parametrize("replying", [False, True], ids=["at the prompt", "during a reply"])
 def test_a_terminal_that_is_gone_ends_the_client_without_an_error(system, tmp_path, replying):
     errors = tmp_path / "errors"
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         pid, keyboard = pty.fork()
         if not pid:
             os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
@@ -163,7 +163,7 @@ def shell():
 
 
 def test_ctrl_z_restores_the_modes_for_the_shell_and_fg_sets_them_again(system, shell):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         shell.types(f"{' '.join(CHAT)} --name Ada --url {system.web.url}; echo code=$?")
         shell.sees(PROMPT)
         shell.types(hold.ask)

@@ -12,7 +12,7 @@ import termios
 import pytest
 import requests
 
-from tests import asks
+from tests import directives
 from tests.clients import begin
 from tests.processes import ROOT, free_port, wait_until
 from tests.pty_terminal import CHAT, pipe, piping
@@ -49,7 +49,7 @@ def test_only_the_reply_is_printed(system, message, printed):
 
 
 def test_a_reply_is_printed_as_it_comes(system):
-    with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
+    with directives.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
         assert chat.stdout.read(len("echo: please w0")) == "echo: please w0"
         hold.release()
         assert chat.stdout.read() == hold.text.removeprefix("echo: please w0") + "\n"
@@ -60,7 +60,7 @@ def test_a_pipe_can_continue_a_chat(system, tmp_path):
     token_file = str(tmp_path / "token")
     assert pipe(system.web.url, "first", "--token-file", token_file).returncode == 0
     assert pipe(system.web.url, "second", "--token-file", token_file).stdout == b"echo: second\n"
-    prompts = asks.requests_with(system, "Human: second")
+    prompts = directives.requests_with(system, "Human: second")
     assert "Human: first Bot: echo: first Human: second" in prompts[-1]
 
 
@@ -71,7 +71,10 @@ def test_a_pipe_can_continue_a_chat(system, tmp_path):
         (" \n", "There is nothing to say: standard input is empty."),
         ("x" * 4001, "That message is too long. Please shorten it."),
         ("x" * 70_000, "That message is too long."),
-        (asks.status(401), "The model could not answer this message. Please try another wording."),
+        (
+            directives.status(401),
+            "The model could not answer this message. Please try another wording.",
+        ),
     ],
 )
 def test_the_reason_why_there_is_no_reply_is_printed(system, text, error):
@@ -99,7 +102,7 @@ def test_a_chat_that_is_erased_meanwhile_is_reported(system, tmp_path):
     token_file.touch(0o600)
     token_file.write_text(token)
     with (
-        asks.held(system, at=3) as hold,
+        directives.held(system, at=3) as hold,
         piping(system.web.url, hold.ask, "--token-file", str(token_file)) as chat,
     ):
         hold.wait()
@@ -109,7 +112,7 @@ def test_a_chat_that_is_erased_meanwhile_is_reported(system, tmp_path):
 
 
 def test_ctrl_c_stops_the_reply_and_ends_the_program(system):
-    with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
+    with directives.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
         printed = chat.stdout.read(len("echo: please w0"))
         chat.send_signal(signal.SIGINT)
         assert (printed + chat.stdout.read(), chat.stderr.read()) == ("echo: please w0\n", "")
@@ -157,7 +160,7 @@ def test_a_reader_that_closes_the_pipe_early_is_no_error(system):
 
 
 def test_a_reader_that_closes_the_pipe_during_a_reply_is_no_error(system):
-    with asks.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
+    with directives.held(system, at=3) as hold, piping(system.web.url, hold.ask) as chat:
         chat.stdout.read(len("echo: please w0"))
         chat.stdout.close()
         hold.release()

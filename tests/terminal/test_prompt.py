@@ -11,13 +11,13 @@ import requests
 
 from terminal import prompt
 from terminal.session_client import SessionClient
-from tests import asks
+from tests import directives
 from tests.clients import begin, history
 from tests.pty_terminal import person, saved_messages
 
 
 def test_a_reply_is_printed_as_it_comes(system, ada):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees("Bot:")
         ada.sees("echo: please w0")
@@ -29,7 +29,7 @@ def test_a_reply_is_printed_as_it_comes(system, ada):
 
 
 def test_ctrl_c_stops_a_reply_and_a_second_one_leaves(system, ada, token_file):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees("echo: please w0")
         ada.presses("c")
@@ -70,7 +70,7 @@ def test_only_a_ctrl_c_right_after_another_leaves(ada):
 
 def test_a_ctrl_c_after_a_reply_does_not_stop_the_next_one(system, monkeypatch):
     token = begin(system.web.url)
-    lines = iter(["one", asks.words(20, delay=0.02), "/quit"])
+    lines = iter(["one", directives.words(20, delay=0.02), "/quit"])
 
     class CtrlCAfterReply(SessionClient):
         """Raises SIGINT once, after the first reply has come and before the next prompt."""
@@ -98,7 +98,10 @@ def test_a_ctrl_c_after_a_reply_does_not_stop_the_next_one(system, monkeypatch):
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    assert history(system.web.url, token)[3]["msg"] == f"Bot: {asks.said(asks.words(20))}"
+    assert (
+        history(system.web.url, token)[3]["msg"]
+        == f"Bot: {directives.whole_reply(directives.words(20))}"
+    )
 
 
 @pytest.mark.parametrize("way", ["/quit", "ctrl-d"])
@@ -131,7 +134,7 @@ def test_wide_letters_and_pasted_lines_are_one_message(system, ada, token_file):
 
 
 def test_a_line_that_is_typed_during_a_reply_is_sent_next_and_not_echoed(system, ada):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         ada.types(hold.ask)
         ada.sees("echo: please w0")
         ada.types("and then?")
@@ -155,7 +158,7 @@ def test_bytes_that_are_no_text_break_nothing(system):
 
 
 def test_a_silent_model_is_mentioned_once(system, ada):
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         ada.types(hold.ask)
         ada.sees("The reply has not begun yet.")
         hold.release()

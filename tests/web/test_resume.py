@@ -11,7 +11,7 @@ from chat.channel import channel
 from chat.ids import new_id
 from chat.mailbox import Mailbox
 from chat.session_store import SessionStore
-from tests import asks
+from tests import directives
 from tests.clients import Events, begin, history
 from tests.processes import wait_until
 from web.subscribers.registry import SubscriberRegistry
@@ -26,12 +26,12 @@ CUTS = 100
 def test_a_client_that_reconnects_after_each_type_of_frame_misses_nothing(system, kind):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
-    ask = asks.words(8, delay=0.05)
+    ask = directives.words(8, delay=0.05)
     message_id = socket.say(ask)
     socket.until_type(kind)
     socket.cut()
     socket.reconnect(system.webs[1].ws)
-    assert whole(socket, message_id) == asks.said(ask)
+    assert whole(socket, message_id) == directives.whole_reply(ask)
 
 
 def test_a_message_without_an_ack_is_sent_again_and_answered_once(system):
@@ -49,7 +49,7 @@ def test_a_message_without_an_ack_is_sent_again_and_answered_once(system):
 def test_replies_are_whole_after_a_hundred_reconnections(system):
     """Twenty replies. For each, a client reconnects five times, always to the other process."""
     chance = random.Random(7)
-    ask = asks.words(25, delay=0.04)
+    ask = directives.words(25, delay=0.04)
 
     def follow(seed: int) -> str:
         cuts = random.Random(seed)
@@ -68,18 +68,18 @@ def test_replies_are_whole_after_a_hundred_reconnections(system):
 
     with ThreadPoolExecutor(20) as pool:
         texts = list(pool.map(follow, [chance.random() for _ in range(20)]))
-    assert texts == [asks.said(ask)] * 20
+    assert texts == [directives.whole_reply(ask)] * 20
 
 
 def test_a_relay_that_lost_redis_resyncs_its_subscribers(system):
     token = begin(system.web.url)
     socket = Events(system.web.ws, token)
-    ask = asks.words(40, delay=0.05)
+    ask = directives.words(40, delay=0.05)
     message_id = socket.say(ask)
     for _ in range(3):
         socket.until_type("delta")
         system.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    assert whole(socket, message_id) == asks.said(ask)
+    assert whole(socket, message_id) == directives.whole_reply(ask)
 
 
 class MessageCount(Subscriber):

@@ -12,7 +12,7 @@ import pytest
 import requests
 import websocket
 
-from tests import asks
+from tests import directives
 from tests.clients import PATIENCE
 
 HOME = "http://localhost:3000"
@@ -123,9 +123,9 @@ def test_it_shows_every_other_reply_and_all_of_them_after_a_reload(system, clien
 
 def test_each_message_gets_one_frame(system, client):
     for number in range(3):
-        client.send(asks.words(20, delay=0.01))
+        client.send(directives.words(20, delay=0.01))
         client.send(f"message {number}")
-        assert client.receive()["msg"] == asks.said(asks.words(20))
+        assert client.receive()["msg"] == directives.whole_reply(directives.words(20))
         assert client.receive()["msg"] == f"echo: message {number}"
 
 
@@ -142,7 +142,7 @@ def test_its_messages_have_unique_ids_and_timestamps_that_begin_with_a_date(syst
 
 
 def test_a_failed_reply_is_shown_as_an_ordinary_message(system, client):
-    client.send(asks.status(401))
+    client.send(directives.status(401))
     client.send("and now?")
     failure = client.receive()
     assert failure["msg"] == "The model could not answer this message. Please try another wording."

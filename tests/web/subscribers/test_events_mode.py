@@ -12,7 +12,7 @@ import requests
 import websocket
 from websocket import ABNF
 
-from tests import asks
+from tests import directives
 from tests.clients import Events, Plain, begin, history
 
 FLOOD = 10_000  # frames
@@ -43,7 +43,7 @@ def test_the_history_comes_first(system, token, socket):
 
 
 def test_a_message_is_acknowledged_published_and_answered_in_deltas(socket):
-    message_id = socket.say(asks.words(5, delay=0.1))
+    message_id = socket.say(directives.words(5, delay=0.1))
     done = socket.until_answered(message_id)
     kinds = types(socket)
     assert kinds[1:4] == ["ack", "message", "start"]
@@ -62,7 +62,7 @@ def test_a_message_is_acknowledged_published_and_answered_in_deltas(socket):
 
 
 def test_the_first_word_is_sent_before_the_model_gives_the_second(system, socket):
-    with asks.held(system, at=1) as hold:
+    with directives.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         delta = socket.until_type("delta")
         assert hold.text.startswith(delta["text"])
@@ -71,7 +71,7 @@ def test_the_first_word_is_sent_before_the_model_gives_the_second(system, socket
 
 
 def test_a_streaming_reply_is_in_the_history(system, token, socket):
-    with asks.held(system, at=2) as hold:
+    with directives.held(system, at=2) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         late = Events(system.webs[1].ws, token)
@@ -89,7 +89,7 @@ def test_a_streaming_reply_is_in_the_history(system, token, socket):
 
 def test_all_subscribers_of_a_session_get_the_same_frames(system, token, socket):
     other = Events(system.webs[1].ws, token)
-    message_id = socket.say(asks.words(5, delay=0.02))
+    message_id = socket.say(directives.words(5, delay=0.02))
     socket.until_answered(message_id)
     other.until_answered(message_id)
     mine = [frame for frame in socket.frames if frame["type"] != "ack"]
@@ -176,7 +176,7 @@ def test_unknown_fields_are_ignored(socket):
 def test_a_stop_keeps_the_partial_text_and_closes_the_connection_to_the_model(
     system, token, socket
 ):
-    with asks.held(system, at=3) as hold:
+    with directives.held(system, at=3) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         socket.until_type("delta")
@@ -194,7 +194,7 @@ def test_a_stop_keeps_the_partial_text_and_closes_the_connection_to_the_model(
 
 def test_a_stop_before_the_first_word_closes_the_connection_to_the_model(system, token, socket):
     plain = Plain(system.web.ws, token)
-    with asks.held(system, at=0) as hold:
+    with directives.held(system, at=0) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
         socket.send(type="stop", id=message_id)
@@ -206,7 +206,7 @@ def test_a_stop_before_the_first_word_closes_the_connection_to_the_model(system,
 
 
 def test_a_stop_of_a_message_queued_behind_another_does_nothing(system, socket):
-    with asks.held(system, at=1) as hold:
+    with directives.held(system, at=1) as hold:
         first = socket.say(hold.ask)
         second = socket.say("second")
         hold.wait()
@@ -226,7 +226,7 @@ def test_a_stop_without_an_unanswered_message_does_nothing(socket):
 
 
 def test_the_message_after_a_stopped_one_is_answered(system, socket):
-    with asks.held(system, at=1) as hold:
+    with directives.held(system, at=1) as hold:
         first, second = socket.say(hold.ask), socket.say("second")
         hold.wait()
         socket.send(type="stop")
@@ -249,7 +249,7 @@ def test_a_retry_after_a_success_gives_another_reply(system, token, socket):
 
 
 def test_a_retry_after_a_failure_can_succeed(system, socket):
-    ask = asks.fails_once(system)
+    ask = directives.fails_once(system)
     message_id = socket.say(ask)
     failure = socket.until_answered(message_id)
     assert (failure["type"], failure["code"]) == ("error", "model_refused")
@@ -259,7 +259,7 @@ def test_a_retry_after_a_failure_can_succeed(system, socket):
 
 
 def test_a_retry_of_a_streaming_reply_is_acknowledged_and_changes_nothing(system, socket):
-    with asks.held(system, at=1) as hold:
+    with directives.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         start = socket.until_type("start")
         hold.wait()
@@ -281,7 +281,7 @@ def test_only_the_last_message_can_be_retried(socket):
 
 
 def test_a_failure_names_the_message_and_stays_in_the_history(system, token, socket):
-    message_id = socket.say(asks.status(422))
+    message_id = socket.say(directives.status(422))
     failure = socket.until_answered(message_id)
     assert (failure["type"], failure["code"]) == ("error", "model_refused")
     stored = history(system.web.url, token)[1]
@@ -296,9 +296,9 @@ def test_a_failure_names_the_message_and_stays_in_the_history(system, token, soc
 
 def test_a_failed_message_is_left_out_of_the_next_prompt(system, socket):
     marker = str(uuid.uuid4())
-    socket.until_answered(socket.say(asks.status(422) + " " + marker))
+    socket.until_answered(socket.say(directives.status(422) + " " + marker))
     socket.until_answered(socket.say("after " + marker[::-1]))
-    prompts = asks.requests_with(system, marker[::-1])
+    prompts = directives.requests_with(system, marker[::-1])
     assert prompts
     assert not any(marker in prompt for prompt in prompts)
 
@@ -375,7 +375,7 @@ def test_a_message_to_an_expired_session_closes_the_websocket_at_once(system, to
 
 
 def test_erasing_a_session_aborts_its_reply_and_closes_its_websockets(system, token, socket):
-    with asks.held(system, at=1) as hold:
+    with directives.held(system, at=1) as hold:
         socket.say(hold.ask)
         hold.wait()
         requests.delete(f"{system.web.url}/token?token={token}", timeout=20)

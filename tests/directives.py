@@ -1,4 +1,4 @@
-"""What tests say to the model's stand-in, and how they wait for it."""
+"""Messages with directives for the model's stand-in, and control of replies that it holds."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ HELD_WORDS = 12
 
 
 def words(number: int, *, delay: float = 0.0) -> str:
-    """Ask for a reply of so many words, ``delay`` seconds apart."""
+    """Return a message whose reply has ``number`` words, ``delay`` seconds apart."""
     return f"[[words={number} delay={delay}]] please"
 
 
 def status(code: int) -> str:
-    """Ask for an HTTP status."""
+    """Return a message that the model answers with an HTTP status."""
     return f"[[status={code}]] please"
 
 
 def fails_once(system: System) -> str:
-    """Ask for a refusal, and when asked again for a reply."""
+    """Return a message that the model refuses once and then answers."""
     return f"[[status=422 times=1 name={uuid.uuid4()}]] please"
 
 
-def said(ask: str) -> str:
-    """Return the whole reply to an ask."""
-    return reply_to(ask)
+def whole_reply(message: str) -> str:
+    """Return the whole reply to a message."""
+    return reply_to(message)
 
 
 class Hold:
-    """A reply that stands still at a token."""
+    """A reply that the stand-in holds at a token; ``ask`` is the message, ``text`` the reply."""
 
     def __init__(self, url: str, at: int | str, text: str, number: int) -> None:
         self._url = url
@@ -49,30 +49,30 @@ class Hold:
         self.text = reply_to(self.ask)
 
     def wait(self) -> None:
-        """Wait until the model stands still there."""
+        """Wait until the stand-in holds the reply."""
         self._port = self._get("holding")["port"]
 
     def wait_closed(self) -> None:
-        """Wait until the model has noticed that its connection was closed."""
+        """Wait until the stand-in has noticed that its connection was closed."""
         self._get("closed")
 
     def release(self) -> None:
-        """Let the model go on, now and whenever it comes there again."""
+        """Let the reply continue, now and each time it is asked for again."""
         requests.post(f"{self._url}/release/{self._name}", timeout=PATIENCE)
 
     def forget(self) -> None:
-        """Have `wait` wait for the next that stands still there."""
+        """Make `wait` wait for the next request that is held."""
         requests.post(f"{self._url}/forget/{self._name}", timeout=PATIENCE)
 
     def asked_by(self, worker: Process) -> bool:
-        """Tell whether it is this worker that the model answers."""
+        """Whether the held request came from this worker."""
         if not worker.running:
             return False
-        links = psutil.Process(worker.pid).net_connections()
-        return any(link.laddr and link.laddr.port == self._port for link in links)
+        connections = psutil.Process(worker.pid).net_connections()
+        return any(c.laddr and c.laddr.port == self._port for c in connections)
 
     def kill_who_answers(self, system: System) -> None:
-        """Kill the worker that it holds."""
+        """Kill the worker whose request is held."""
         next(worker for worker in system.workers if self.asked_by(worker)).kill()
 
     def _get(self, what: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Hold:
 def held(
     system: System, *, at: int | str, text: str = "please", number: int = HELD_WORDS
 ) -> Iterator[Hold]:
-    """Give an ask whose reply stands still before token ``at``; it is let go in the end.
+    """Give a message whose reply is held before token ``at``, and released at the end.
 
     The reply has ``text`` and ``number`` words.
     """
@@ -98,6 +98,6 @@ def held(
 
 
 def requests_with(system: System, text: str) -> list[str]:
-    """Return what the model was asked with ``text`` in it."""
+    """Return the bodies of the model's requests that contain ``text``."""
     asked = requests.get(f"{system.standin.url}/requests", timeout=PATIENCE).json()
     return [str(request["body"]) for request in asked if text in str(request["body"])]

@@ -1,7 +1,6 @@
-"""A Redis that answers each command with an error, while it is told to; else a real one.
+"""A proxy to a real Redis that can answer every command with an error instead.
 
-It stands before a real Redis and passes everything on, so that a process can be told its address.
-It is for what a real Redis cannot be made to answer here: a cluster's errors, and those to come.
+It is for errors that a real Redis cannot be made to answer here, such as those of a cluster.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Self
 from urllib.parse import urlsplit
 
 
-class Refuser:
-    """A context that listens while it is open."""
+class RedisErrorProxy:
+    """A context manager that listens while it is open."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._behind = (parts.hostname, parts.port)
+        self._upstream = (parts.hostname, parts.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._error: bytes | None = None
@@ -27,13 +26,13 @@ class Refuser:
         self.refused = 0  # commands
 
     def refuse(self, error: str) -> None:
-        """Answer every command with ``error`` from now on, those that block too."""
+        """Answer every command with ``error`` from now on, blocking commands too."""
         self._error = f"-{error}\r\n".encode()
         for client in list(self._open):
             self._drop(client)
 
     def serve(self) -> None:
-        """Pass everything on again."""
+        """Forward everything to Redis again."""
         self._error = None
         for client in list(self._open):
             self._drop(client)
@@ -59,7 +58,7 @@ class Refuser:
             except OSError:
                 return
             self._open.add(client)
-            serve = self._answer if self._error else self._pass_on
+            serve = self._answer_with_error if self._error else self._forward
             threading.Thread(target=serve, args=[client], daemon=True).start()
 
     def _drop(self, client: socket.socket) -> None:
@@ -69,7 +68,7 @@ class Refuser:
         except OSError:
             client.close()
 
-    def _answer(self, client: socket.socket) -> None:
+    def _answer_with_error(self, client: socket.socket) -> None:
         try:
             with client, client.makefile("rb") as commands:
                 while head := commands.readline():
@@ -82,8 +81,12 @@ class Refuser:
         finally:
             self._drop(client)
 
-    def _pass_on(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError), socket.create_connection(self._behind) as server:
+    def _forward(self, client: socket.socket) -> None:
+        with (
+            client,
+            contextlib.suppress(OSError),
+            socket.create_connection(self._upstream) as server,
+        ):
             back = threading.Thread(target=self._copy, args=[server, client], daemon=True)
             back.start()
             self._copy(client, server)
