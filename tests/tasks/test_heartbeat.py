@@ -48,7 +48,7 @@ def wait_for_heartbeat(client):
     wait_until(lambda: client.delete(KEY))
 
 
-def test_the_first_tick_writes_a_heartbeat_and_later_ticks_write_one_per_interval(heartbeat, client, clock):
+def test_the_first_tick_writes_a_heartbeat_and_each_interval_one_more(heartbeat, client, clock):
     heartbeat.tick("worker@one")
     wait_for_heartbeat(client)
     for _ in range(3):
