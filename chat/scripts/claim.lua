@@ -35,12 +35,13 @@ if not human then
 end
 
 generation = state.generation
-local resumed = generation and generation.lease_id ~= lease_id
 if not generation then
   local reply = cjson.decode(new_reply_json)
   reply.reply_to = human.id
   start_reply(state, human, reply)
   generation = {reply = reply.id, attempt = 1, claims = 0, started = digits(now())}
+elseif generation.lease_id ~= lease_id then
+  generation.resumed = true
 end
 if generation.lease_id ~= lease_id then
   generation.lease_id = lease_id
@@ -56,5 +57,5 @@ return {
   redis.call('JSON.GET', SESSION, '$.messages[' .. index + 1 .. ']'),
   generation.attempt,
   digits(now() - tonumber(generation.started)),
-  resumed and 1 or 0,
+  generation.resumed and 1 or 0,
 }

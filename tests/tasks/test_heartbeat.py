@@ -12,20 +12,6 @@ from tasks.heartbeat import TICK_EVERY, Heartbeat
 from tests.processes import free_port, wait_until
 
 
-class Clock:
-    """A clock that the test sets."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def heartbeat(client, clock):
     """A heartbeat whose thread is running."""
