@@ -1,6 +1,6 @@
 -- claim: take the session's lease together with its oldest unanswered message.
 -- Returns {outcome, the messages up to the human one as JSON, [the reply] as JSON, attempt,
--- microseconds since the first claim, 1 if another worker has claimed it before}.
+-- microseconds since the first claim, 1 if another worker has claimed this reply before}.
 -- Outcomes: claimed, gone, leased (by another worker), idle.
 local lease_id = ARGV[1]
 local lease_duration = tonumber(ARGV[2]) -- microseconds
