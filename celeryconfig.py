@@ -1,7 +1,7 @@
-"""Celery's settings: each that is not its default, with the reason.
+"""Celery's settings that differ from its defaults, with the reason for each.
 
-A task is only a ring: what it is about stands in the session's mailbox, and a sweeper rings
-again where a ring was lost. So nothing here needs to keep a task alive.
+A task only wakes a worker: the session's mailbox has the work, and recovery enqueues another task
+if one was lost. So no setting here needs to protect a task from loss.
 """
 
 from kombu import Queue
@@ -14,51 +14,51 @@ _settings = load_settings_or_exit()
 broker_url = _settings.broker_url
 include = ["tasks.reply", "tasks.worker"]
 
-# Nobody waits for a ring's result.
+# Nothing reads the result of a task.
 result_backend = None
 task_ignore_result = True
 
-# Acknowledged when taken: with late acknowledgement one dropped connection to Redis would start
-# a second copy of every running task at once.
+# A task is acknowledged when it starts. With late acknowledgement one dropped connection to Redis
+# would start a second copy of every running task.
 task_acks_late = False
 
-# A reply waits on HTTP nearly all of its time, so a thread is enough for it.
+# A task waits for HTTP nearly all of its time, so a thread is enough for it.
 worker_pool = "threads"
 worker_concurrency = _settings.worker_concurrency
 
-# A list in Redis needs no declaration, and to write one fails while Redis takes no writes.
+# A list in Redis needs no declaration, and the declaration fails while Redis accepts no writes.
 task_queues = [Queue(QUEUE, no_declare=True)]
 
-# A worker takes a ring only when a slot is free, so that a full one holds none back from others.
+# A worker takes a task only when a thread is free. Other workers can take the rest.
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = True
 
-# Redis may come later than the worker, and may go for a while: keep trying.
+# Redis may start after the worker and may be away for a while: try to connect without a limit.
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-worker_consumer = "tasks.consumer:Consumer"  # does not wait half a minute between two tries
-# The consumer restores nothing, and a worker that is full takes no more anyway.
+worker_consumer = "tasks.consumer:Consumer"  # reconnects within seconds
+# The consumer restores no tasks, and a worker without a free thread takes none anyway.
 worker_enable_prefetch_count_reduction = False
 
-# Each of Flower's threads holds one connection while it waits for another: with the default of 10
-# they wait for each other for ever. Web and worker processes ring one at a time, over one.
+# Each of Flower's threads uses one connection while it waits for another: with the default of 10
+# its threads deadlock. Web and worker processes enqueue one task at a time, over one connection.
 broker_pool_limit = 30
-# A connection that died without a word is noticed. Redis keeps no account of who has taken which
-# ring: it costs a quarter of a ring's time, and is left behind by workers that die.
+# The timeouts and the health check find a connection that died silently. With "ack_emulation" kombu
+# would record each taken task in Redis, a quarter of a task's cost. A dead worker's records would
+# stay.
 broker_transport_options = {
     "ack_emulation": False,
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 10,
-    # A thread that rings or sweeps does not wait for its connection; both come again.
+    # A thread that enqueues or recovers does not wait long for a connection: recovery tries again.
     "max_retries": 1,
     "interval_start": 0.1,
 }
-# Web processes ring with this: better no ring, which a sweeper makes up for, than a person who
-# waits for one.
+# For enqueueing. If it fails, recovery enqueues the task; a user should not wait for more retries.
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1}
 
-# Flower lives on these.
+# Flower needs these events.
 worker_send_task_events = True
 task_send_sent_event = True

@@ -1,4 +1,4 @@
-"""The frames of chat.events.v1 that a client sends, and the text of a human message."""
+"""The frames that a client of chat.events.v1 sends, and the text of a human message."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CLIENT_FRAMES: dict[str, Schema] = {
 
 
 class RefusedFrame(Invalid):
-    """A frame that cannot be used, with its ``id`` as far as it has one."""
+    """A frame that cannot be used, with its ``id`` if it has a usable one."""
 
     def __init__(self, msg: str, frame_id: str | None = None) -> None:
         super().__init__(msg)
@@ -56,10 +56,10 @@ class RefusedFrame(Invalid):
 
 
 def read_frame(text: str | bytes) -> dict[str, Any]:
-    """Return the client's frame with its ``type``.
+    """Return the validated frame as a dictionary with its ``type``.
 
     Raises:
-        RefusedFrame: It is not JSON, not an object, or not of a known shape.
+        RefusedFrame: ``text`` is not JSON, not an object, or not of a known shape.
     """
     try:
         frame = json.loads(text)
@@ -76,16 +76,16 @@ def read_frame(text: str | bytes) -> dict[str, Any]:
     try:
         return {"type": kind, **schema.load(frame)}
     except ValidationError as error:
-        name, said = next(iter(error.normalized_messages().items()))
-        raise RefusedFrame(f"{name}: {' '.join(said)}", frame_id) from None
+        name, reasons = next(iter(error.normalized_messages().items()))
+        raise RefusedFrame(f"{name}: {' '.join(reasons)}", frame_id) from None
 
 
 def message_text(text: str, max_length: int) -> str:
-    """Return a human message's text without white space at its ends.
+    """Return the text of a human message without white space at its ends.
 
     Raises:
-        Invalid: It is blank, or not made of whole characters.
-        TooLong: It has more than ``max_length`` code points.
+        Invalid: The text is blank or has a lone surrogate.
+        TooLong: The text has more than ``max_length`` code points.
     """
     text = text.strip()
     if not text:

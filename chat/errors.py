@@ -1,13 +1,13 @@
-"""The ways in which a chat can fail, each with its code on the wire and words for a person.
+"""The failures of a chat: each has a code of the wire contract and a text for the user.
 
-The string of an error is for the operator's log; ``msg`` is what the person in the chat reads.
+The string of an error is for the operator's log; ``msg`` is the text that the user reads.
 """
 
 from __future__ import annotations
 
 
 class ChatError(Exception):
-    """A failure that has a code in the wire contract."""
+    """A failure with a code of the wire contract."""
 
     code = "internal"
     msg = "Something went wrong on our side. Please try again."
@@ -18,18 +18,18 @@ class ChatError(Exception):
 
 
 class Internal(ChatError):
-    """Our own fault."""
+    """A fault of this program, or an answer of Redis that a retry would not change."""
 
 
 class Invalid(ChatError):
-    """A frame or a text that the contract does not allow."""
+    """A frame or a text that the wire contract does not allow."""
 
     code = "invalid"
     msg = "That message could not be read. Please send some text."
 
 
 class TooLong(ChatError):
-    """A message beyond ``MAX_MESSAGE_LENGTH``."""
+    """A message longer than ``MAX_MESSAGE_LENGTH``."""
 
     code = "too_long"
     msg = "That message is too long. Please shorten it."
@@ -43,43 +43,43 @@ class UnknownMessage(ChatError):
 
 
 class Busy(ChatError):
-    """Redis is out of reach for now."""
+    """Redis cannot be used at the moment."""
 
     code = "busy"
     msg = "The chat cannot take messages right now. Please send it again in a moment."
 
 
 class ModelError(ChatError):
-    """The model gave no whole answer."""
+    """The model did not give a complete answer."""
 
 
 class ModelUnavailable(ModelError):
-    """No connection, a 5xx, a 429 or a cut, beyond the bound of tries."""
+    """The last retry ended with no connection, a cut stream, a 5xx or a 429."""
 
     code = "model_unavailable"
     msg = "The model cannot be reached right now. Please try again in a moment."
 
 
 class ModelTimeout(ModelError):
-    """``MODEL_TIMEOUT`` ran out."""
+    """The model did not finish within ``MODEL_TIMEOUT``."""
 
     code = "model_timeout"
     msg = "The model took too long to answer. Please try again."
 
 
 class ModelRefused(ModelError):
-    """A 4xx, a body that is no answer, or an empty answer."""
+    """The model answered with a 4xx other than 429, an unreadable body, or no text."""
 
     code = "model_refused"
     msg = "The model could not answer this message. Please try another wording."
 
 
 class SessionGone(Exception):
-    """The session has expired, was erased, or never was."""
+    """The session has expired, was erased, or never existed."""
 
 
 def words(code: str) -> str:
-    """Return what a person reads for an error ``code``."""
+    """Return the text that the user reads for an error ``code``."""
     pending: list[type[ChatError]] = [ChatError]
     while pending:
         kind = pending.pop()

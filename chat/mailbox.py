@@ -224,7 +224,8 @@ class Mailbox:
         """
         # A little shorter than the interval, so that no worker misses every second turn.
         lock_duration = int(RECOVERY_INTERVAL * 0.9 * 1000)
-        args = [lock_duration, _micros(WAKE_UP_LOST_AFTER), tasks_queued, max_tokens]
+        lost_after = _micros(WAKE_UP_LOST_AFTER)
+        args = [new_id(), lock_duration, lost_after, tasks_queued, max_tokens]
         with translated_errors():
             tokens: list[str] = self._recover(keys=[_RECOVERY_LOCK, QUEUED, LEASED], args=args)
         return tokens

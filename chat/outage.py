@@ -1,4 +1,4 @@
-"""What a loop does while something that it needs refuses: log it once, and back off."""
+"""Log lines and back-off of a loop while a service that it needs cannot be used."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import time
 
 from chat.redis_client import cause
 
-LONGEST_PAUSE = 1.0  # seconds; a loop works again within this time of the cure
-# A success that follows a failure sooner than this may be one of the commands that still work, so
-# it does not end the outage. More than the longest pause.
+LONGEST_PAUSE = 1.0  # seconds; a loop works again within this time after the outage
+# During an outage some commands may still work. So a success ends the outage only if it comes so
+# long after the last failure. Must be longer than LONGEST_PAUSE.
 SETTLED_AFTER = 1.5  # seconds
 _SHORTEST_PAUSE = 0.05  # seconds
-_MOST_CAUSES = 5  # lines that one outage may log at its begin
+_MAX_CAUSES = 5  # logged in one outage
 
 
 class Outage:
-    """The state of one loop's dependency. Any thread may call it."""
+    """The state of a service that a loop depends on. Any thread may call it."""
 
     def __init__(self, log: logging.Logger, what: str) -> None:
-        """Log to ``log``; ``what`` says in a few words what does not work during an outage."""
+        """Log to ``log``; ``what`` names in a few words what does not work during an outage."""
         self._log = log
         self._what = what
         self._lock = threading.Lock()
@@ -31,9 +31,10 @@ class Outage:
         self._causes: set[str] = set()
 
     def failed(self, error: BaseException) -> float:
-        """Note a failure; return how long to wait before the next try, in seconds.
+        """Record a failure. Returns the seconds to wait before the next try.
 
-        Each cause is logged once in an outage: a lost connection may be followed by its reason.
+        Each cause is logged once in an outage. There may be several: first a closed connection,
+        then the reason why Redis closed it.
         """
         text = cause(error)
         with self._lock:
@@ -41,7 +42,7 @@ class Outage:
             self._since = self._since or now
             self._failures += 1
             kind = " ".join(text.rpartition("out of reach: ")[2].split()[:3])
-            new = kind not in self._causes and len(self._causes) < _MOST_CAUSES
+            new = kind not in self._causes and len(self._causes) < _MAX_CAUSES
             if new:
                 self._causes.add(kind)
             pause = min(LONGEST_PAUSE, _SHORTEST_PAUSE * 2.0 ** min(self._failures, 10))
@@ -50,7 +51,7 @@ class Outage:
         return pause * random.uniform(0.5, 1)
 
     def worked(self) -> None:
-        """Note a success; the first one that lasts ends the outage."""
+        """Record a success. It ends the outage `SETTLED_AFTER` seconds after the last failure."""
         if self._since is None:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""How a process reaches Redis."""
+"""The Redis client of a process, and the errors that Redis and redis-py raise."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from redis.retry import Retry
 
 from chat.errors import Busy, Internal
 
-# Managed plans allow 20 to 40 connections in all; a command takes well under a millisecond,
-# so a few of them carry thousands of sockets. Further callers wait for a free one.
+# Managed plans allow 20 to 40 connections in all. A command takes well under a millisecond, so a
+# few connections serve thousands of WebSockets. Further callers wait for a free connection.
 MAX_CONNECTIONS = 4
-# Longer than any command takes, shorter than a person waits.
-SOCKET_TIMEOUT = 5.0
-# Together about a second: a connection that was cut is mended unseen, a lost Redis is told. One
-# that stands still is told after a single try, since each costs all of `SOCKET_TIMEOUT`.
+# Longer than any command takes, shorter than a user waits.
+SOCKET_TIMEOUT = 5.0  # seconds
+# All retries together take about a second: enough to replace a connection that was cut. A command
+# that times out is not repeated, since each try would take all of `SOCKET_TIMEOUT`.
 RETRIES = 4
 
-# Redis cannot be reached, or answers with an error. Such an answer is a state of Redis, which
-# passes: no room, no disk, no primary, too few replicas, loading, a changed password or right, ...
-# No loop may end because of it, whatever a future Redis answers.
+# Redis cannot be reached, or answers with an error. Nearly every error is a temporary state of
+# Redis: out of memory, disk full, no primary, too few replicas, loading, a changed password or ACL.
+# No loop may end because of one, even if a future Redis answers with an unknown error.
 REFUSED = (redis.ResponseError, InvalidResponse)
 UNREACHABLE = (redis.ConnectionError, redis.TimeoutError, *REFUSED)
-# These answers are not about Redis but about one key, or are a fault of a script of ours. They
-# stay, so that nobody is asked to try again.
-_OURS = ("WRONGTYPE ", "Existing key has wrong Redis type", "ERR user_script:")
+# These answers concern one key, or a fault in one of our scripts. A retry would not change them.
+_PERMANENT = ("WRONGTYPE ", "Existing key has wrong Redis type", "ERR user_script:")
 
 
 def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
-    """Return a client for ``url`` that any thread may use; it connects when it is first used."""
+    """Return a client for ``url``, safe for all threads. It connects when it is first used."""
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
@@ -55,9 +54,13 @@ def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn what redis-py raises into our own: `Busy` where it may pass, else `Internal`.
+    """Replace the errors of redis-py with ours.
 
-    They are not chained, since redis-py's own may hold a token: see `cause`.
+    Our errors are not chained to those of redis-py, which may hold a token: see `cause`.
+
+    Raises:
+        Busy: Redis cannot be used at the moment.
+        Internal: A retry would not help.
     """
     try:
         yield
@@ -68,17 +71,18 @@ def translated_errors() -> Iterator[None]:
 
 
 def may_pass(error: redis.RedisError) -> bool:
-    """Tell whether an error is a state of Redis, and not about one key or a fault of ours."""
-    return isinstance(error, UNREACHABLE) and not cause(error).startswith(_OURS)
+    """Whether an error is a temporary state of Redis, so that a later try may succeed."""
+    return isinstance(error, UNREACHABLE) and not cause(error).startswith(_PERMANENT)
 
 
 def cause(error: BaseException) -> str:
-    """Return what an error says, for a log; an answer of Redis begins with its code.
+    """Return the text of an error for the log; an answer of Redis begins with its code.
 
-    In a pipeline redis-py's errors begin with the command, token and all, which must reach no log.
+    In a pipeline the errors of redis-py begin with the command and so with the session's token,
+    which must not be logged.
     """
-    if isinstance(error.__cause__, redis.RedisError):  # kombu's own say less
+    if isinstance(error.__cause__, redis.RedisError):  # more precise than kombu's error
         error = error.__cause__
-    said = str(error).rpartition("caused error: ")[2]
+    text = str(error).rpartition("caused error: ")[2]
     code = getattr(error, "status_code", None)
-    return (f"{code} {said}" if code else said)[:200] or type(error).__name__
+    return (f"{code} {text}" if code else text)[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""The frames that the server sends: those of chat.events.v1, and the one of plain mode."""
+"""The frames that the server sends, in chat.events.v1 and in plain mode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chat.session_schema import BOT, HUMAN
 
 
 class MessageSchema(Schema):
-    """A message in a frame, dumped from a stored one."""
+    """A message in a frame, made from a stored message."""
 
     id = fields.String()
     source = fields.String()
@@ -72,7 +72,7 @@ class WaitSchema(Schema):
     reply_to = fields.String()
     code = fields.String()
     retry_after = fields.Float()
-    reason = fields.String()  # absent: the model's own
+    reason = fields.String()  # absent: the model is not ready
 
 
 class ErrorSchema(Schema):
@@ -84,7 +84,7 @@ class ErrorSchema(Schema):
     retry_after = fields.Float()
 
     @post_dump
-    def leave_out(self, frame: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def drop_missing(self, frame: dict[str, Any], **_: Any) -> dict[str, Any]:
         return {name: value for name, value in frame.items() if value is not None}
 
 
@@ -92,7 +92,7 @@ class ErrorSchema(Schema):
 
 
 class PlainSchema(Schema):
-    """A whole reply, or with ``error`` what a person should read instead of one."""
+    """A complete reply, or with ``error`` the text that the user reads instead."""
 
     id = fields.String()
     msg = fields.String()

@@ -1,6 +1,7 @@
-"""The session as it stands in Redis and as HTTP shows it.
+"""The session as Redis stores it and as HTTP returns it.
 
-The text of a stored message begins with a tag, ``Human: `` or ``Bot: ``; over HTTP too.
+The text of a stored message begins with the tag ``Human: `` or ``Bot: ``,
+also over HTTP.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ STATUSES = ("streaming", "done", "stopped", "failed")
 
 
 def has_surrogate(text: str) -> bool:
-    """Whether ``text`` holds half of a surrogate pair, which cannot be encoded as UTF-8."""
+    """Whether ``text`` has half of a surrogate pair, which cannot be encoded as UTF-8."""
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -38,7 +39,7 @@ class Id(fields.String):
 
 
 class NameSchema(Schema):
-    """Who starts a session."""
+    """The request to create a session."""
 
     class Meta:
         unknown = EXCLUDE
@@ -52,7 +53,7 @@ class NameSchema(Schema):
 
 
 class StoredMessageSchema(Schema):
-    """A message as it stands in the session document."""
+    """A message in the session document."""
 
     class Meta:
         unknown = EXCLUDE
@@ -67,7 +68,7 @@ class StoredMessageSchema(Schema):
 
 
 class SessionSchema(Schema):
-    """A session, as HTTP shows it and as the document in Redis begins."""
+    """The public fields of a session: HTTP returns them, and the document in Redis has them."""
 
     class Meta:
         unknown = EXCLUDE

@@ -1,7 +1,7 @@
-"""The environment, read once, typed, at the start of a process.
+"""The settings of a process: environment variables, read once at its start, with types and bounds.
 
-Every variable is optional but ``MODEL_URL``, which only the worker needs. A variable that is
-empty counts as unset. ``.env`` is read too; the environment wins over it.
+All variables are optional except ``MODEL_URL``, which only the worker needs. An empty variable
+counts as unset. A variable of the environment overrides the same variable in ``.env``.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from urllib.parse import quote, urlsplit
 from dotenv import dotenv_values
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 
-DEAD_MODEL_HOST = "api-inference.huggingface.co"
-MISSPELT = {"HUGGINFACE_INFERENCE_TOKEN": "HUGGINGFACE_INFERENCE_TOKEN"}
+_CLOSED_MODEL_HOST = "api-inference.huggingface.co"
+_MISSPELT = {"HUGGINFACE_INFERENCE_TOKEN": "HUGGINGFACE_INFERENCE_TOKEN"}
 
 
 class SettingsError(Exception):
-    """A variable has a value that cannot be used; the message names it."""
+    """A variable has a value that cannot be used. The error message names the variable."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One process's configuration. Times are in seconds."""
+    """The settings of one process. Times are in seconds."""
 
     redis_url: str = field(repr=False)  # may hold a password
     broker_url: str = field(repr=False)
@@ -40,15 +40,15 @@ class Settings:
     model_use_cache: bool
     model_context: int  # tokens
     system_prompt: str | None
-    history_window: int  # messages, the new one among them
-    session_ttl: int  # 0: never
+    history_window: int  # messages in a prompt, with the new one
+    session_ttl: int  # 0: sessions never expire
     max_message_length: int  # code points
     allowed_origins: tuple[str, ...]
     port: int
-    web_concurrency: int  # processes under one gunicorn
-    worker_concurrency: int  # replies at once in one worker process
+    web_concurrency: int  # gunicorn worker processes
+    worker_concurrency: int  # simultaneous replies of one worker process
     app_env: str
-    log_level: str  # of the lines of a message's life
+    log_level: str  # of the log of messages, chat/message_log.py
 
 
 def _origins(value: str) -> tuple[str, ...]:
@@ -56,21 +56,25 @@ def _origins(value: str) -> tuple[str, ...]:
 
 
 def _redis_url(env: Mapping[str, str]) -> str:
-    """Accept a URL, the tutorial's ``host:port`` with user and password, or its host and port."""
+    """Return the URL of Redis.
+
+    Besides a URL the tutorial's variables are accepted: ``REDIS_URL=host:port`` or ``REDIS_HOST``
+    and ``REDIS_PORT``, each with ``REDIS_USER`` and ``REDIS_PASSWORD``.
+    """
     value = env.get("REDIS_URL", "")
     if "://" not in value:
-        place = value or f"{env.get('REDIS_HOST', '127.0.0.1')}:{env.get('REDIS_PORT', '6379')}"
+        address = value or f"{env.get('REDIS_HOST', '127.0.0.1')}:{env.get('REDIS_PORT', '6379')}"
         user, password = env.get("REDIS_USER", ""), env.get("REDIS_PASSWORD", "")
         login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
-        value = f"redis://{login}{place}"
+        value = f"redis://{login}{address}"
     return value
 
 
 class Address(fields.String):
-    """A URL with a host, of one of some schemes.
+    """A URL that has a host and one of the given schemes.
 
-    marshmallow's own ``Url`` wants the host to be a name of the internet's; inside a private
-    network there are others, with underscores say.
+    marshmallow's ``Url`` accepts public host names only. A private network may use others, for
+    example with underscores.
     """
 
     def __init__(self, *schemes: str, **options: Any) -> None:
@@ -90,7 +94,7 @@ class Address(fields.String):
 
 
 def _verified(url: str) -> str:
-    """Have Celery verify the certificate of its broker as redis-py does; it would not by itself."""
+    """Return the broker's URL with certificate verification, which is not kombu's default."""
     parts = urlsplit(url)
     if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
         return url
@@ -105,7 +109,7 @@ def _number(
 
 
 class SettingsSchema(Schema):
-    """The variables by name, with their defaults and bounds."""
+    """The environment variables with their defaults and bounds."""
 
     class Meta:
         unknown = EXCLUDE
@@ -141,7 +145,7 @@ class SettingsSchema(Schema):
     @pre_load
     def gather(self, data: Mapping[str, str], **_: Any) -> dict[str, str]:
         env = {name: value for name, value in data.items() if value.strip()}
-        for misspelt, name in MISSPELT.items():
+        for misspelt, name in _MISSPELT.items():
             if misspelt in env:
                 env.setdefault(name, env[misspelt])
         env["REDIS_URL"] = _redis_url(env)
@@ -149,10 +153,10 @@ class SettingsSchema(Schema):
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> Settings:
-        if data["model_url"] and urlsplit(data["model_url"]).hostname == DEAD_MODEL_HOST:
+        if data["model_url"] and urlsplit(data["model_url"]).hostname == _CLOSED_MODEL_HOST:
             raise ValidationError(
-                f"points at {DEAD_MODEL_HOST}, which was switched off; serve GPT-J yourself or take"
-                " any other model and put its address there (see README, “Another model”)",
+                f"points at {_CLOSED_MODEL_HOST}, which was switched off; serve GPT-J yourself"
+                " or take any other model and put its address there (see README, “Another model”)",
                 "MODEL_URL",
             )
         data["broker_url"] = _verified(data["broker_url"] or data["redis_url"])
@@ -160,10 +164,10 @@ class SettingsSchema(Schema):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from ``environ`` alone, or from ``.env`` and the process's environment.
+    """Read the settings from ``environ``. With None: from ``.env`` and the process's environment.
 
     Raises:
-        SettingsError: A value cannot be used; the message names each such variable.
+        SettingsError: Values cannot be used. The error message names each such variable.
     """
     if environ is None:
         dotenv = {name: value or "" for name, value in dotenv_values(".env").items()}
@@ -173,14 +177,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         return settings
     except ValidationError as error:
         lines = [
-            f"{name}: {' '.join(map(str, said)) if isinstance(said, list) else said}"
-            for name, said in sorted(error.normalized_messages().items())
+            f"{name}: {' '.join(map(str, reasons)) if isinstance(reasons, list) else reasons}"
+            for name, reasons in sorted(error.normalized_messages().items())
         ]
         raise SettingsError("\n".join(lines)) from None
 
 
 def load_settings_or_exit() -> Settings:
-    """Read the settings as `load_settings` does; end the process where they cannot be used."""
+    """Read the settings as `load_settings` does. End the process if a value cannot be used."""
     try:
         return load_settings()
     except SettingsError as error:

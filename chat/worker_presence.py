@@ -1,7 +1,7 @@
-"""Whether a worker is there: the heartbeat that workers write and web processes read.
+"""Whether any worker runs: workers write a heartbeat, web processes read it.
 
-All workers renew one key. It expires a day after the last heartbeat, so its remaining lifetime
-tells how long ago that was by Redis' own clock: the clocks of other machines do not matter.
+All workers set the same key. It expires a day after the last heartbeat, so the key's remaining
+lifetime gives the heartbeat's age by the clock of Redis. Clocks of other machines do not matter.
 """
 
 from __future__ import annotations
@@ -13,48 +13,48 @@ import redis
 
 from chat.redis_client import translated_errors
 
-KEY = "chat:worker_seen"  # string: the worker that renewed it last
-_KEPT = 24 * 3600.0  # seconds; after that a worker counts as never seen
+KEY = "chat:worker_seen"  # string: the name of the worker that set it last
+_EXPIRY = 24 * 3600.0  # seconds
 
 BEAT_EVERY = 5.0  # seconds
-# Two heartbeats may fail, and the third be late, before people are told that no worker is there.
+# Two heartbeats may fail, and the third one be late, before workers count as absent.
 ABSENT_AFTER = 15.0  # seconds
 
 
 def beat(client: redis.Redis, name: str) -> None:
-    """Note that the worker ``name`` consumes.
+    """Write the heartbeat of the worker ``name``.
 
     Raises:
-        Busy, Internal: Redis is out of reach, or refuses.
+        Busy, Internal: Redis cannot be used.
     """
     with translated_errors():
-        client.set(KEY, name, px=int(_KEPT * 1000))
+        client.set(KEY, name, px=int(_EXPIRY * 1000))
 
 
 def last_seen(client: redis.Redis) -> float | None:
-    """Return how many seconds ago a worker was seen, None if never or more than a day ago.
+    """Return the age of the last heartbeat in seconds; None if there was none for a day.
 
     Raises:
-        Busy, Internal: Redis is out of reach, or refuses.
+        Busy, Internal: Redis cannot be used.
     """
     with translated_errors():
         left = client.pttl(KEY)  # milliseconds; negative if there is no such key
-    return max(0.0, _KEPT - left / 1000) if left >= 0 else None
+    return max(0.0, _EXPIRY - left / 1000) if left >= 0 else None
 
 
 class Absence:
-    """Decides whether workers are absent from what one process has seen in Redis.
+    """Decides from the heartbeats that one process reads whether all workers are absent.
 
-    While Redis is away no worker can write a heartbeat, so an old one proves nothing until this
-    process has been able to read Redis for `ABSENT_AFTER` without a break.
+    No worker can write a heartbeat while Redis is away. So an old heartbeat proves nothing until
+    this process could read Redis for `ABSENT_AFTER` without a failure.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._read_since: float | None = None  # None: the last try to read Redis failed
+        self._read_since: float | None = None  # None: not read yet, or the last read failed
 
     def read(self, age: float | None) -> bool | None:
-        """Take what `last_seen` returned; return whether workers are absent, None if unknown."""
+        """Record a result of `last_seen`. Returns whether workers are absent, None if unknown."""
         now = self._clock()
         if self._read_since is None:
             self._read_since = now
@@ -63,5 +63,5 @@ class Absence:
         return True if now - self._read_since >= ABSENT_AFTER else None
 
     def unreadable(self) -> None:
-        """Note that Redis could not be read."""
+        """Record that Redis could not be read."""
         self._read_since = None

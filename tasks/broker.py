@@ -1,7 +1,8 @@
-"""How Celery reaches its broker: kombu's transport for Redis, with what it leaves open.
+"""kombu's Redis transport with three corrections for Celery's broker.
 
-kombu 5.7 takes an error that Redis answers for a fault of the caller, passes whatever it finds in
-the queue on to Celery, and writes to Redis before a worker can listen. A worker ends of each.
+kombu 5.7 raises an error reply of Redis as a fault of the caller, passes every queue entry to
+Celery unchecked, and needs to write to Redis before a worker can consume. Each of these may end a
+worker.
 """
 
 from __future__ import annotations
@@ -19,31 +20,32 @@ from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 
 from chat.redis_client import REFUSED
-from tasks.queue_entry import MALFORMED, QUEUE, NotOurs, message_of, read_entry
+from tasks.queue_entry import PARSE_ERRORS, QUEUE, InvalidMessage, celery_message, read_entry
 
 log = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
 class Channel(redis.Channel):
-    """A channel that hands on only what it can read, and needs no write to listen."""
+    """A channel that drops unreadable messages and can consume without writing to Redis."""
 
-    on_answer: Callable[[], None] = staticmethod(_nothing)  # the consumer sets it; BRPOP works
+    # Called when BRPOP has answered. tasks/consumer.py sets it.
+    on_answer: Callable[[], None] = staticmethod(_do_nothing)
 
     def __init__(self, connection: Any, **options: Any) -> None:
         try:
             super().__init__(connection, **options)
         except BaseException:
-            # kombu keeps the number of a channel that could not be opened. After 65,535 tries,
-            # which is less than a day, there would be none left.
+            # kombu 5.7 does not free the number of a channel that could not be opened. It has
+            # 65,535 numbers, so they would run out in less than a day of failed tries.
             connection._used_channel_ids.remove(self.channel_id)
             raise
 
     def _brpop_read(self, **options: Any) -> bool:
-        """As kombu's, but an entry that cannot be read is dropped."""
+        """Receive from a queue like kombu's method, but drop an entry that cannot be read."""
         try:
             connection = self.client.connection
             try:
@@ -60,16 +62,16 @@ class Channel(redis.Channel):
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
         self._queue_cycle.rotate(queue)
         try:
-            # Other lists hold the answers to remote control.
-            message = message_of(read_entry(raw)) if queue == QUEUE else self._read(raw)
-        except NotOurs as error:
+            # Entries of other queues are replies to remote control commands.
+            message = celery_message(read_entry(raw)) if queue == QUEUE else self._read(raw)
+        except InvalidMessage as error:
             log.warning("dropped %s from the queue", error)
         else:
             self.connection._deliver(message, queue)
         return True
 
     def _receive_one(self, subclient: Any) -> bool:
-        """As kombu's, but a remote control message that cannot be read is dropped."""
+        """Receive from pub/sub like kombu's method, but drop a message that cannot be read."""
         try:
             response = subclient.parse_response()
         except self.connection_errors:
@@ -84,31 +86,34 @@ class Channel(redis.Channel):
             exchange = bytes_to_str(payload["channel"]).partition(".")[2].split("/", 1)[0]
             queue = self._fanout_to_queue[exchange]
             message = self._read(payload["data"], commands=exchange.endswith("pidbox"))
-        except (LookupError, NotOurs):
+        except (LookupError, InvalidMessage):
             log.warning("dropped a remote control message that cannot be read")
             return False
         self.connection._deliver(message, queue)
         return True
 
     def _read(self, raw: bytes | str, *, commands: bool = False) -> Any:
-        """Return a message that kombu and Celery can read, with a command in it if need be.
+        """Return a remote control message that kombu and Celery can read.
+
+        With ``commands``, the message must hold a command.
 
         Raises:
-            NotOurs: They could not read it, and one of them would end, or subscribe anew.
+            InvalidMessage: kombu or Celery could not read it: the worker would end or reconnect.
         """
         try:
             message = json.loads(raw)
             content = self.Message(message, channel=self, accept={"application/json"}).decode()
             if commands:
                 content["method"]
-        except (*MALFORMED, KombuError):
-            raise NotOurs("a remote control message that cannot be read") from None
+        except (*PARSE_ERRORS, KombuError):
+            raise InvalidMessage("a remote control message that cannot be read") from None
         return message
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        """As kombu's, but a fanout queue, which pub/sub serves, has no table in Redis.
+        """Bind a queue like kombu's method, but do not write the bindings of a fanout queue.
 
-        Nothing reads that table. To write it fails while Redis takes no writes.
+        Fanout queues use pub/sub, so nothing reads their bindings, and the write fails while
+        Redis accepts no writes.
         """
         if self.typeof(exchange).type == "fanout":
             self._fanout_queues[queue] = (exchange, routing_key.replace("#", "*"))
@@ -116,6 +121,7 @@ class Channel(redis.Channel):
             super()._queue_bind(exchange, routing_key, pattern, queue)
 
     def _delete(self, queue: str, exchange: str, *args: Any, **options: Any) -> None:
+        """Delete a queue like kombu's method; a fanout queue has no bindings, see above."""
         if self.typeof(exchange).type == "fanout":
             self.auto_delete_queues.discard(queue)
         else:
@@ -123,20 +129,20 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """A transport for which an error that Redis answers is a connection that failed."""
+    """A transport that handles an error reply of Redis as a failed connection."""
 
     Channel = Channel
     connection_errors = (*redis.Transport.connection_errors, *REFUSED)
 
 
 class Connection(connection.Connection):
-    """A connection over our transport, whatever scheme its URL has."""
+    """A connection that uses our transport for every URL scheme."""
 
     def get_transport_cls(self) -> type[Transport]:
         return Transport
 
 
 class AMQP(amqp.AMQP):  # type: ignore[misc]
-    """What Celery makes its connections with."""
+    """The part of the Celery application that creates connections."""
 
     Connection = Connection

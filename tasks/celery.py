@@ -1,4 +1,4 @@
-"""The Celery application; `celery -A tasks` finds it here. All its settings: celeryconfig.py."""
+"""The Celery application, found by `celery -A tasks`. Its settings are in celeryconfig.py."""
 
 from celery import Celery
 

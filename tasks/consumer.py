@@ -1,4 +1,4 @@
-"""How a worker listens to Celery's broker."""
+"""The worker's consumer: how it connects to Celery's broker, and reconnects."""
 
 import logging
 import time
@@ -13,17 +13,17 @@ from chat.outage import LONGEST_PAUSE, Outage
 
 log = logging.getLogger(__name__)
 
-CLOSE_WITHIN = 2.0  # seconds, for each read of a connection that has failed
+_CLOSE_TIMEOUT = 2.0  # seconds, for each read of a connection that has failed
 _FIRST_PAUSE = 0.1  # seconds
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
-    """A consumer that keeps to itself, and is back within seconds of its broker's return.
+    """A consumer without gossip and mingle that reconnects to its broker within seconds.
 
-    There are no settings for either. Workers that talk to each other take a second more to start
-    and connections that Redis may not have, and what they would agree on stands in the mailbox.
-    Celery's own tries to come back wait longer after each failure, up to 30 s, or not at all where
-    the broker can be reached and refuses; and each of them is logged.
+    Celery 5.7 has no settings for this. Gossip and mingle synchronise workers: they take a second
+    at the start and connections that a small Redis plan may not have, and the mailbox already holds
+    all shared state. Celery's own reconnection waits up to 30 s between two tries, or not at all
+    if the broker accepts the connection and then answers with an error, and logs every try.
     """
 
     connection: Any  # Celery sets it
@@ -35,14 +35,14 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def connect(self) -> Any:
         connection = super().connect()
         channel = connection.default_channel
-        # What it holds when it is lost are rings, which the sweeper makes again. Celery's way to
-        # put them back is over the connection that is gone, and ends the worker.
+        # Unacknowledged tasks of a lost connection need no restoring: recovery enqueues them again.
+        # kombu would restore them over the lost connection, and that error would end the worker.
         channel.do_restore = False
         channel.on_answer = self._outage.worked
         return connection
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Connect, for as long as it takes."""
+        """Connect; try again until it succeeds or the worker shuts down."""
         conn.ensure_connection(
             lambda error, _: self._outage.failed(error),
             interval_start=_FIRST_PAUSE,
@@ -54,19 +54,20 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         return conn
 
     def on_connection_error_before_connected(self, exc: BaseException) -> None:
+        """Wait before Celery's next try."""
         time.sleep(self._outage.failed(exc))
 
     def on_connection_error_after_connected(self, exc: BaseException) -> None:
-        """Close the connection, and wait before Celery makes another."""
+        """Close the connection and wait before Celery opens another."""
         pause = self._outage.failed(exc)
         connection, self.connection = self.connection, None
-        bound_open_broker_sockets(connection, CLOSE_WITHIN)
+        bound_open_broker_sockets(connection, _CLOSE_TIMEOUT)
         for close in (connection.collect, connection.close):
-            with suppress(Exception):  # it is broken; whatever that leads to is no news
+            with suppress(Exception):  # the connection is broken: closing it may fail in any way
                 close()
         time.sleep(pause)
 
     def on_decode_error(self, message: Any, exc: BaseException) -> None:
-        """Drop a remote control message; Celery would log its body."""
+        """Drop a remote control message. Celery would log its body."""
         log.warning("dropped a remote control message that cannot be read")
         message.ack()

@@ -1,7 +1,7 @@
-"""This worker's heartbeat: web processes see by it that a worker takes messages.
+"""This worker's heartbeat, by which web processes know that a worker takes messages.
 
 Celery's event loop ticks, and each tick wakes a thread that writes the heartbeat. So a Redis that
-stands still does not hold up the loop, and a loop that hangs has no heartbeat.
+does not answer cannot block the loop, and a loop that hangs writes no heartbeat.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TICK_EVERY = 1.0  # seconds
 
 
 class Heartbeat:
-    """One thread a worker, woken by each tick of the consumer. Any thread may call it."""
+    """Writes the heartbeat in a thread that each tick of the consumer wakes."""
 
     def __init__(self, client: redis.Redis, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -39,16 +39,16 @@ class Heartbeat:
         self._stopped = threading.Event()
 
     def tick(self, name: str) -> None:
-        """Note that the consumer of the worker ``name`` runs. Never waits for Redis."""
+        """Record that the consumer of the worker ``name`` runs. Does not use Redis."""
         self._name = name
         self._ticked.set()
 
     def stop(self) -> None:
-        """End the heartbeat, since this worker takes no more messages. Safe in a signal handler."""
+        """Write no more heartbeats; the thread ends at the next tick. Safe in a signal handler."""
         self._stopped.set()
 
     def run(self) -> None:
-        """Write a heartbeat at the first tick, and then each `BEAT_EVERY` while there are ticks."""
+        """Write a heartbeat at the first tick, then at most one in `BEAT_EVERY` seconds."""
         while True:
             self._ticked.wait()
             self._ticked.clear()
@@ -62,7 +62,7 @@ class Heartbeat:
             beat(self._client, self._name)
         except ChatError as error:
             if self._reachable:
-                log.warning("no heartbeat: %s", error)
+                log.warning("the heartbeat cannot be written: %s", error)
             self._reachable = False
         else:
             self._beat_at = self._clock()
@@ -70,10 +70,10 @@ class Heartbeat:
 
 
 class ConsumerTicks(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Has Celery's event loop tick while it consumes the queue.
+    """Makes Celery's event loop tick while the worker consumes the queue.
 
-    Celery starts this step again after each reconnection. It must not require Celery's Timer: that
-    is a step of the worker's, and the consumer would not start again
+    Celery starts this step again after each reconnection. The step must not require Celery's
+    ``Timer``, which is a step of the worker: the consumer would not start again
     (https://github.com/celery/celery/issues/3955).
     """
 
@@ -84,7 +84,7 @@ class ConsumerTicks(bootsteps.StartStopStep):  # type: ignore[misc]
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:
-        consumer.call_soon(self._tick, consumer)  # once the loop runs
+        consumer.call_soon(self._tick, consumer)  # when the loop starts
         self._timer = consumer.timer.call_repeatedly(TICK_EVERY, self._tick, (consumer,))
 
     def stop(self, consumer: Any) -> None:
@@ -95,7 +95,7 @@ class ConsumerTicks(bootsteps.StartStopStep):  # type: ignore[misc]
     shutdown = stop
 
     def _tick(self, consumer: Any) -> None:
-        # An operator may have it cancelled: `celery control cancel_consumer`.
+        # An operator may have stopped consuming: `celery control cancel_consumer`.
         queue = consumer.app.conf.task_default_queue
         if consumer.task_consumer and consumer.task_consumer.consuming_from(queue):
             consumer.app.heartbeat.tick(consumer.hostname)  # set by tasks/worker.py

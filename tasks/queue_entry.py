@@ -1,4 +1,4 @@
-"""An entry of the task queue: what `ring` writes into Redis, and what a worker takes for it."""
+"""An entry of Celery's queue: how a worker reads it and turns it into a Celery message."""
 
 from __future__ import annotations
 
@@ -11,53 +11,54 @@ from chat.ids import is_token, new_id
 
 QUEUE = "celery"
 TASK = "tasks.reply"
-# The token opens the session: it stays out of what Celery logs and Flower shows.
+# Celery logs the arguments of a task and Flower shows them. The token is a secret, so it is masked.
 MASKED_ARGS = "('***',)"
 
-# What data from outside raise where they have another shape than the one that is read.
-MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+# Parsing untrusted data raises these where the data do not have the expected shape.
+PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
-_TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")  # has no room for a token
+_TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")  # a token does not match
 
 
-class NotOurs(Exception):
-    """An entry that no worker can serve. Its string is for the log: nothing of a body is in it."""
+class InvalidMessage(Exception):
+    """A message that this worker cannot handle. The error text is for the log, without the body."""
 
 
 class Entry(NamedTuple):
-    """One call of the reply task."""
+    """One call of the task ``tasks.reply``."""
 
     id: str
     token: str
 
 
 def read_entry(raw: bytes | str) -> Entry:
-    """Return what an entry of the queue calls for.
+    """Return the call in a raw entry of the queue.
 
     Raises:
-        NotOurs: It is no Celery message, names another task, or has other arguments.
+        InvalidMessage: The entry is no Celery message, or no call of ``tasks.reply`` with a token.
     """
     try:
         message = json.loads(raw)
         name, task_id = message["headers"]["task"], message["headers"]["id"]
-    except MALFORMED:
-        raise NotOurs("an entry that is no Celery message") from None
+    except PARSE_ERRORS:
+        raise InvalidMessage("an entry that is no Celery message") from None
     if name != TASK:
         known = isinstance(name, str) and _TASK_NAME.fullmatch(name)
-        raise NotOurs(f"a message for the task {name}" if known else "a message for no task")
+        raise InvalidMessage(f"a message for the task {name}" if known else "a message for no task")
     try:
         (token,), kwargs, _ = json.loads(base64.b64decode(message["body"], validate=True))
-    except MALFORMED:
-        raise NotOurs(f"a message for {TASK} with a body that cannot be read") from None
+    except PARSE_ERRORS:
+        raise InvalidMessage(f"a message for {TASK} with a body that cannot be read") from None
     if kwargs or not is_token(token) or not is_token(task_id):
-        raise NotOurs(f"a message for {TASK} with arguments that are none")
+        raise InvalidMessage(f"a message for {TASK} with wrong arguments")
     return Entry(task_id, token)
 
 
-def message_of(entry: Entry) -> dict[str, Any]:
-    """Return an entry as a message of Celery's protocol 2, with the defaults of all options.
+def celery_message(entry: Entry) -> dict[str, Any]:
+    """Return an entry as a message of Celery's protocol 2 with default options.
 
-    An entry's own options would let whoever writes to Redis reach any part of Celery.
+    The options in the queue's entry are not used: they would give anybody who can write to Redis
+    access to all features of Celery.
     """
     body = json.dumps([[entry.token], {}, {}]).encode()
     return {

@@ -1,4 +1,4 @@
-"""The arrows between the rooms, the launch commands, and what an import may do."""
+"""Which top-level packages import which, and that an import has no side effect."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("chat", "web", "tasks", "local", "terminal")
+PACKAGES = ("chat", "web", "tasks", "local", "terminal")
 ALLOWED = {
     "chat": {"chat"},
     "web": {"web", "chat"},
     "tasks": {"tasks", "chat"},
     "terminal": {"terminal"},
 }
-EXCEPT = {("web", "tasks.dispatch")}  # only to enqueue
+ALLOWED_MODULES = {("web", "tasks.dispatch")}  # only to enqueue
 
 
 def imports() -> list[tuple[str, str]]:
-    """Return each import between rooms: the file, and the module that it names."""
+    """Return each import of our packages: the importing file, and the imported module."""
     found = []
-    for room in ALLOWED:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    for package in ALLOWED:
+        for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     found.append((str(path.relative_to(ROOT)), node.module))
                 elif isinstance(node, ast.Import):
                     found += [(str(path.relative_to(ROOT)), alias.name) for alias in node.names]
-    return [(path, module) for path, module in found if module.split(".")[0] in ROOMS]
+    return [(path, module) for path, module in found if module.split(".")[0] in PACKAGES]
 
 
 @pytest.mark.parametrize(("path", "module"), imports())
 def test_imports_go_one_way(path, module):
-    room = path.split("/")[0]
-    assert module.split(".")[0] in ALLOWED[room] or (room, module) in EXCEPT
+    package = path.split("/")[0]
+    assert module.split(".")[0] in ALLOWED[package] or (package, module) in ALLOWED_MODULES
 
 
 def test_web_enqueues_and_uses_nothing_else_of_the_worker():
@@ -46,11 +46,11 @@ def test_web_enqueues_and_uses_nothing_else_of_the_worker():
                 assert [alias.name for alias in node.names] == ["enqueue_reply"]
 
 
-@pytest.mark.parametrize("room", ["chat", "web", "tasks", "terminal"])
-def test_importing_starts_no_thread_and_opens_no_connection(room):
+@pytest.mark.parametrize("package", ["chat", "web", "tasks", "terminal"])
+def test_importing_starts_no_thread_and_opens_no_connection(package):
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in (ROOT / room).rglob("*.py")
+        for path in (ROOT / package).rglob("*.py")
         if path.name not in ("__init__.py", "__main__.py")
     ]
     check = (

@@ -7,7 +7,10 @@ if not state then return {'gone', 0, 0} end
 
 local human = cjson.decode(message_json)
 if get_json('$.messages[?(@.id=="' .. human.id .. '")].id') then
-  return {'accepted', queue_position(human.id), is_queued()}
+  -- It is the oldest unanswered message of a queued session that needs the task.
+  local oldest = message_at(2 * state.answered)
+  local must_enqueue = oldest and oldest.id == human.id and is_queued() or 0
+  return {'accepted', queue_position(human.id), must_enqueue}
 end
 
 redis.call('JSON.ARRAPPEND', SESSION, '$.messages', message_json)

@@ -1,6 +1,6 @@
 -- claim: take the session's lease together with its oldest unanswered message.
 -- Returns {outcome, the messages up to the human one as JSON, [the reply] as JSON, attempt,
--- microseconds since the first claim, 1 if another worker has claimed it before}.
+-- microseconds since the first claim, 1 if another worker has claimed this reply before}.
 -- Outcomes: claimed, gone, leased (by another worker), idle.
 local lease_id = ARGV[1]
 local lease_duration = tonumber(ARGV[2]) -- microseconds
@@ -35,12 +35,13 @@ if not human then
 end
 
 generation = state.generation
-local resumed = generation and generation.lease_id ~= lease_id
 if not generation then
   local reply = cjson.decode(new_reply_json)
   reply.reply_to = human.id
   start_reply(state, human, reply)
   generation = {reply = reply.id, attempt = 1, claims = 0, started = digits(now())}
+elseif generation.lease_id ~= lease_id then
+  generation.resumed = true
 end
 if generation.lease_id ~= lease_id then
   generation.lease_id = lease_id
@@ -56,5 +57,5 @@ return {
   redis.call('JSON.GET', SESSION, '$.messages[' .. index + 1 .. ']'),
   generation.attempt,
   digits(now() - tonumber(generation.started)),
-  resumed and 1 or 0,
+  generation.resumed and 1 or 0,
 }

@@ -1,13 +1,20 @@
 -- recover: find sessions that no worker will come for: the lease is over, or the task was lost.
--- One worker at a time gets an answer. Each session returned counts as enqueued from now on.
--- Returns their tokens.
+-- Only one request gets an answer until the lock expires. Each session returned counts as enqueued
+-- from now on. A repeated request finds its answer in the lock.
+-- KEYS: the lock, QUEUED, LEASED (see session.lua).
+-- Returns the tokens of the sessions.
 local LOCK, QUEUED, LEASED = KEYS[1], KEYS[2], KEYS[3]
-local lock_duration = ARGV[1] -- milliseconds until the next recovery
-local lost_after = tonumber(ARGV[2]) -- microseconds after which an enqueued task may be lost
-local tasks_queued = tonumber(ARGV[3]) -- tasks that Celery's queue still holds
-local max_tokens = tonumber(ARGV[4])
+local request_id = ARGV[1]
+local lock_duration = ARGV[2] -- milliseconds until the next recovery
+local lost_after = tonumber(ARGV[3]) -- microseconds after which an enqueued task may be lost
+local tasks_queued = tonumber(ARGV[4]) -- tasks that Celery's queue still holds
+local max_tokens = tonumber(ARGV[5])
 
-if not redis.call('SET', LOCK, 1, 'NX', 'PX', lock_duration) then return {} end
+local lock = redis.call('GET', LOCK)
+if lock then
+  local earlier = cjson.decode(lock)
+  return earlier.request_id == request_id and earlier.tokens or {}
+end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -32,4 +39,6 @@ end
 for _, token in ipairs(tokens) do
   redis.call('ZADD', QUEUED, string.format('%.0f', now), token)
 end
+local answer = cjson.encode({request_id = request_id, tokens = tokens})
+redis.call('SET', LOCK, answer, 'PX', lock_duration)
 return tokens

@@ -1,37 +1,48 @@
--- The functions that every step on one session shares. Python puts this file before each step.
+-- The functions that the steps on one session share. Python puts this file before each step.
+-- README.md in this folder has the states of a session as a diagram.
 --
 -- Rules for a step
 --   * Redis does not roll back a script that fails: check first, write last.
---   * redis-py repeats a command whose answer was lost: a repeated step changes nothing and answers
---     as before.
+--   * redis-py repeats a command whose answer was lost. A step that is repeated at once answers as
+--     before and changes nothing, except that it may extend the lease. The times and the counts of
+--     other sessions in an answer are those of the repetition.
 --   * Redis may come back from an older file: compare ids and counts, never trust the caller's view.
 --
 -- Keys
 --   SESSION    the RedisJSON document of the session; the key is the token
---   QUEUED     sorted set of tokens by the time of their last enqueued task: waits for a worker
---   LEASED     sorted set of tokens by the time at which the lease ends: a worker has it
---   UNSTARTED  sorted set of "token message-id" by arrival: messages whose reply has not started
+--   QUEUED     sorted set of tokens, by the time of their last task: sessions that wait for a worker
+--   LEASED     sorted set of tokens, by the time at which the lease ends: sessions with a worker
+--   UNSTARTED  sorted set of "token message-id", by arrival: messages whose reply has not started
 --   CHANNEL    the pub/sub channel of the session
---   ERASED     the id of the request that erased the session, for a minute
+--   ERASED     the id of the request that erased the session; it expires after a minute
 --
 -- Document
 --   token, name, session_start, messages    public, see docs/protocol.md
---   answered    how many human messages have a reply that has ended
+--   answered    the number of human messages whose reply has ended
 --   rev         the revision: a time in microseconds, as a string (a Lua number loses digits)
---   generation  the reply being generated, or null:
---               lease_id, reply (its id), attempt, claims without progress, started (microseconds),
---               released (the lease id that was given back last)
---   retried     the id of the request that replaced a reply last
+--   generation  the reply being generated, or null. Its fields:
+--               lease_id  of the worker that owns the lease; absent after a release
+--               reply     the id of the reply
+--               attempt   from 1
+--               claims    the number of claims since the reply's last delta
+--               started   the time of the first claim in microseconds, as a string
+--               resumed   true if a second worker has claimed the reply
+--               released  the lease id that was released last
+--   retried     the id of the request that dropped a reply last
 --
--- Invariants, held by tests/chat/test_mailbox_states.py after every step
---   1. messages[0 .. 2*answered-1] are pairs: a human message, then the reply to it, not streaming.
---   2. messages[2*answered] is the oldest unanswered message, if there is one. If `generation` is
---      set, messages[2*answered+1] is its reply, with status "streaming". Only human messages follow.
---   3. A session is in at most one of QUEUED and LEASED. It is in one of them if it has an
---      unanswered message. It is in LEASED only while `generation` has a lease_id.
+-- Invariants, which tests/chat/test_mailbox_states.py checks after every step
+--   1. messages[0 .. 2*answered-1] are pairs: a human message, then its reply, which has ended.
+--   2. messages[2*answered], if it exists, is the oldest unanswered message. If `generation` is set,
+--      messages[2*answered+1] is its reply, with status "streaming". All others after that are
+--      human messages.
+--   3. A session with an unanswered message is in exactly one of QUEUED and LEASED, any other session
+--      in neither. A session in LEASED has a `generation` with the lease_id of the last claim.
 --   4. UNSTARTED holds exactly the unanswered messages that have no reply yet.
---   5. The document expires if and only if it has no unanswered message (and SESSION_TTL is set).
---   6. Every published event names the revision before it; revisions only grow.
+--   5. The document expires if and only if it has no unanswered message (and SESSION_TTL is not 0).
+--   6. Every event that a step publishes has a revision, which is greater than the one before, and
+--      the revision before. The document has the revision of the last event.
+--   7. A reply that has ended does not change. Only retry drops it.
+--   8. Nothing but ERASED is left of a session that has expired or was erased.
 
 local SESSION, QUEUED, LEASED = KEYS[1], KEYS[2], KEYS[3]
 local UNSTARTED, CHANNEL, ERASED = KEYS[4], KEYS[5], KEYS[6]

@@ -1,4 +1,4 @@
-"""How a process reaches Redis, or finds that it cannot."""
+"""The Redis client: its bounds, and which errors are temporary."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from chat.errors import Busy, Internal
 from chat.redis_client import connect, translated_errors
 
 
-def test_one_that_stands_still_is_asked_once(monkeypatch):
-    """Asked again and again, each time as long, it would keep a person in silence."""
+def test_a_command_that_times_out_is_not_repeated(monkeypatch):
+    """Each repetition would take as long, and the user would wait without an answer."""
     monkeypatch.setattr("chat.redis_client.SOCKET_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = connect(f"redis://127.0.0.1:{silent.getsockname()[1]}")
@@ -24,7 +24,7 @@ def test_one_that_stands_still_is_asked_once(monkeypatch):
             silent.accept()
 
 
-def test_a_script_that_redis_has_just_forgotten_may_pass(client):
+def test_a_missing_script_is_a_temporary_error(client):
     with pytest.raises(Busy), translated_errors():
         client.evalsha("0" * 40, 0)
 
@@ -40,12 +40,12 @@ def test_a_script_that_redis_has_just_forgotten_may_pass(client):
         "WHATEVER a future Redis may say",
     ],
 )
-def test_whatever_redis_answers_of_itself_may_pass(answer):
+def test_an_error_about_the_state_of_redis_is_temporary(answer):
     with pytest.raises(Busy, match=answer.split()[0]), translated_errors():
         raise BaseParser.parse_error(answer)
 
 
-def test_what_it_answers_of_one_key_or_of_our_script_stays(client):
+def test_an_error_about_one_key_or_in_our_script_is_permanent(client):
     client.set("a string", "x")
     for command in (
         lambda: client.lpush("a string", "x"),

@@ -1,4 +1,4 @@
-"""The environment, read once: defaults, the tutorial's spellings, and bad values by name."""
+"""The settings: defaults, the tutorial's variables, and errors that name the variable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from chat.settings import SettingsError, load_settings
 from tests.processes import ROOT
 
-TUTORIALS_OWN = """\
+TUTORIALS_ENV_FILE = """\
 export REDIS_URL=redis-1.example.com:12345
 export REDIS_USER=default
 export REDIS_PASSWORD=p@ss/word
@@ -23,19 +23,19 @@ export APP_ENV=development
 """
 
 
-def test_nothing_has_to_be_set():
+def test_every_variable_is_optional():
     settings = load_settings({})
     assert settings.redis_url == settings.broker_url == "redis://127.0.0.1:6379"
     assert settings.model_url is None
     assert (settings.port, settings.web_concurrency, settings.worker_concurrency) == (3500, 1, 50)
 
 
-def test_an_empty_variable_is_unset():
+def test_an_empty_variable_counts_as_unset():
     assert load_settings({"SESSION_TTL": "", "MODEL_URL": " "}) == load_settings({})
 
 
 def test_the_tutorials_env_file_is_read(tmp_path, monkeypatch):
-    (tmp_path / ".env").write_text(TUTORIALS_OWN)
+    (tmp_path / ".env").write_text(TUTORIALS_ENV_FILE)
     monkeypatch.chdir(tmp_path)
     settings = load_settings()
     assert settings.redis_url == "redis://default:p%40ss%2Fword@redis-1.example.com:12345"
@@ -43,7 +43,7 @@ def test_the_tutorials_env_file_is_read(tmp_path, monkeypatch):
     assert settings.app_env == "development"
 
 
-def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+def test_the_environment_overrides_the_env_file(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("PORT=4000\nSESSION_TTL=60\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SESSION_TTL", "70")
@@ -51,7 +51,7 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
     assert (settings.port, settings.session_ttl) == (4000, 70)
 
 
-def test_host_and_port_of_redis_may_come_apart():
+def test_host_and_port_of_redis_may_be_two_variables():
     assert load_settings({"REDIS_HOST": "there", "REDIS_PORT": "7"}).redis_url == "redis://there:7"
 
 
@@ -63,7 +63,7 @@ def test_host_and_port_of_redis_may_come_apart():
         ("rediss://h?ssl_cert_reqs=none", "rediss://h?ssl_cert_reqs=none"),
     ],
 )
-def test_celery_verifies_its_broker_unless_told_otherwise(given, broker):
+def test_celery_verifies_its_brokers_certificate_unless_the_url_disables_it(given, broker):
     settings = load_settings({"REDIS_URL": given})
     assert (settings.redis_url, settings.broker_url) == (given, broker)
 
@@ -71,13 +71,13 @@ def test_celery_verifies_its_broker_unless_told_otherwise(given, broker):
 @pytest.mark.parametrize(
     "url",
     [
-        "http://my_model:8000/v1/completions",  # as a container network names its hosts
+        "http://my_model:8000/v1/completions",  # the name of a host in a container network
         "https://user:key@model.example.com/",
         "http://[::1]:8000/",
         "http://model/v1/chat/completions?version=2",
     ],
 )
-def test_any_host_may_have_the_model(url):
+def test_the_model_may_be_on_any_host(url):
     assert load_settings({"MODEL_URL": url}).model_url == url
 
 
@@ -102,18 +102,18 @@ def test_any_host_may_have_the_model(url):
         ("WORKER_CONCURRENCY", "0"),
     ],
 )
-def test_a_bad_value_is_told_by_the_variables_name(name, value):
-    with pytest.raises(SettingsError, match=f"^{name}: ") as told:
+def test_the_error_for_a_bad_value_names_the_variable(name, value):
+    with pytest.raises(SettingsError, match=f"^{name}: ") as raised:
         load_settings({name: value})
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_no_secret_is_shown():
+def test_no_secret_is_in_the_repr_or_in_an_error():
     env = {"REDIS_URL": "redis://:hush@h", "HUGGINGFACE_INFERENCE_TOKEN": "hush"}
     assert "hush" not in repr(load_settings(env))
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as raised:
         load_settings({"REDIS_URL": "redis://:hush@h:port"})
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_no_secret_is_shown():
         ("celery -A tasks flower", "SESSION_TTL"),
     ],
 )
-def test_a_dyno_with_a_bad_value_ends_with_its_name_and_no_traceback(command, name):
+def test_a_process_with_a_bad_value_ends_with_the_variables_name_and_no_traceback(command, name):
     program, *arguments = command.split()
     run = subprocess.run(
         [str(Path(sys.executable).parent / program), *arguments],

@@ -1,4 +1,4 @@
-"""When a worker was last seen, and what that proves."""
+"""The age of the last heartbeat, and when workers count as absent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chat.worker_presence import ABSENT_AFTER, BEAT_EVERY, KEY, Absence, beat, l
 
 
 class Clock:
-    """A clock that goes on when it is told to."""
+    """A clock that the test sets."""
 
     now = 1000.0
 
@@ -21,15 +21,15 @@ def clock():
     return Clock()
 
 
-def test_a_heartbeat_may_fail_twice_before_workers_count_as_absent():
+def test_two_heartbeats_may_fail_before_workers_count_as_absent():
     assert 2 * BEAT_EVERY < ABSENT_AFTER
 
 
-def test_no_worker_was_ever_seen(client):
+def test_without_any_heartbeat_the_age_is_unknown(client):
     assert last_seen(client) is None
 
 
-def test_the_age_of_a_heartbeat_is_redis_own_and_the_key_goes_in_the_end(client):
+def test_the_age_of_a_heartbeat_comes_from_the_expiry_of_its_key(client):
     beat(client, "worker@one")
     assert 0 <= last_seen(client) < 1
     left = client.pttl(KEY)
@@ -38,18 +38,18 @@ def test_the_age_of_a_heartbeat_is_redis_own_and_the_key_goes_in_the_end(client)
     beat(client, "worker@two")
     assert last_seen(client) < 1
     assert client.get(KEY) == "worker@two"
-    client.persist(KEY)  # no worker writes such a one
+    client.persist(KEY)  # no worker writes a key without expiry
     assert last_seen(client) is None
 
 
-def test_a_recent_heartbeat_means_that_a_worker_is_there(clock):
+def test_a_recent_heartbeat_means_that_a_worker_is_present(clock):
     absence = Absence(clock)
     assert absence.read(0.0) is False
     assert absence.read(ABSENT_AFTER - 0.1) is False
 
 
 @pytest.mark.parametrize("age", [None, ABSENT_AFTER, 3600.0])
-def test_an_old_heartbeat_proves_nothing_until_redis_could_be_read_for_long_enough(clock, age):
+def test_an_old_heartbeat_counts_only_after_redis_could_be_read_for_long_enough(clock, age):
     absence = Absence(clock)
     assert absence.read(age) is None
     clock.now += ABSENT_AFTER - 0.1
@@ -58,7 +58,7 @@ def test_an_old_heartbeat_proves_nothing_until_redis_could_be_read_for_long_enou
     assert absence.read(age) is True
 
 
-def test_after_redis_was_away_the_count_begins_anew(clock):
+def test_an_old_heartbeat_does_not_count_right_after_redis_was_away(clock):
     absence = Absence(clock)
     absence.read(1.0)
     clock.now += 3600
@@ -66,7 +66,7 @@ def test_after_redis_was_away_the_count_begins_anew(clock):
     clock.now += 60
     absence.unreadable()
     clock.now += 2
-    assert absence.read(64.0) is None  # no worker could write either
+    assert absence.read(64.0) is None  # no worker could write a heartbeat
     clock.now += 2
     assert absence.read(1.0) is False
     clock.now += ABSENT_AFTER

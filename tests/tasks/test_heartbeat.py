@@ -1,4 +1,4 @@
-"""A heartbeat is written while the consumer ticks, and not otherwise."""
+"""A heartbeat is written only while the consumer ticks."""
 
 from __future__ import annotations
 
@@ -12,77 +12,63 @@ from tasks.heartbeat import TICK_EVERY, Heartbeat
 from tests.processes import free_port, wait_until
 
 
-class Clock:
-    """A clock that goes on when it is told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def heartbeat(client, clock):
-    """A heartbeat whose thread runs."""
+    """A heartbeat whose thread is running."""
     heartbeat = Heartbeat(client, clock)
-    thread = started(heartbeat)
+    thread = start(heartbeat)
     yield heartbeat
     heartbeat.stop()
     heartbeat.tick("")
     thread.join()
 
 
-def started(heartbeat):
+def start(heartbeat):
     thread = threading.Thread(target=heartbeat.run)
     thread.start()
     return thread
 
 
-def until_beaten(client):
-    """Wait for a heartbeat, and take it away."""
+def wait_for_heartbeat(client):
+    """Wait for a heartbeat and delete it."""
     wait_until(lambda: client.delete(KEY))
 
 
-def test_the_first_tick_is_a_heartbeat_and_more_follow_in_time(heartbeat, client, clock):
+def test_the_first_tick_writes_a_heartbeat_and_each_interval_one_more(heartbeat, client, clock):
     heartbeat.tick("worker@one")
-    until_beaten(client)
+    wait_for_heartbeat(client)
     for _ in range(3):
         clock.now += BEAT_EVERY
-        assert not client.exists(KEY)  # without a tick of the consumer there is none
+        assert not client.exists(KEY)  # none without a tick of the consumer
         heartbeat.tick("worker@one")
-        until_beaten(client)
+        wait_for_heartbeat(client)
 
 
-def test_it_is_not_written_with_every_tick(heartbeat, client, clock):
+def test_a_tick_within_the_interval_writes_no_heartbeat(heartbeat, client, clock):
     heartbeat.tick("worker@one")
-    until_beaten(client)
+    wait_for_heartbeat(client)
     client.config_resetstat()
     clock.now += BEAT_EVERY - TICK_EVERY
     heartbeat.tick("worker@one")  # too early
     clock.now += TICK_EVERY
     heartbeat.tick("worker@one")
-    until_beaten(client)
+    wait_for_heartbeat(client)
     assert client.info("commandstats")["cmdstat_set"]["calls"] == 1
 
 
-def test_it_ends_when_the_worker_shuts_down(client, clock):
+def test_a_stopped_heartbeat_writes_nothing_more(client, clock):
     heartbeat = Heartbeat(client, clock)
-    thread = started(heartbeat)
+    thread = start(heartbeat)
     heartbeat.stop()
     heartbeat.tick("worker@one")
     thread.join()
     assert not client.exists(KEY)
 
 
-def test_a_redis_that_is_away_is_told_once_and_ends_nothing(client, clock, caplog):
-    away = connect(f"redis://127.0.0.1:{free_port()}", retries=0)
-    heartbeat = Heartbeat(away, clock)
-    thread = started(heartbeat)
+def test_an_unreachable_redis_is_logged_once_and_does_not_end_the_thread(client, clock, caplog):
+    unreachable = connect(f"redis://127.0.0.1:{free_port()}", retries=0)
+    heartbeat = Heartbeat(unreachable, clock)
+    thread = start(heartbeat)
     for _ in range(3):
         heartbeat.tick("worker@one")
         wait_until(lambda: caplog.records)

@@ -1,4 +1,4 @@
-"""What a worker takes for a ring; tests/faults/test_poison.py has what it does not."""
+"""Reading the entries of Celery's queue. tests/faults/test_poison.py has more invalid entries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tasks.queue_entry import NotOurs, message_of, read_entry
+from tasks.queue_entry import InvalidMessage, celery_message, read_entry
 
 ID = "f3b9a586-f40f-4dd8-b875-16604cc0c2d1"
 TOKEN = "9d3b6a52-7f0e-4c8c-9b0a-8f0d3a1c2b4d"
@@ -17,29 +17,29 @@ def entry(task: str = "tasks.reply", body: str = BODY) -> bytes:
     return json.dumps({"headers": {"task": task, "id": ID, "eta": "soon"}, "body": body}).encode()
 
 
-def test_a_ring_is_read_and_written_anew_without_its_options():
-    read = read_entry(entry())
-    assert read == (ID, TOKEN)
-    message = message_of(read)
-    assert read_entry(json.dumps(message)) == read
+def test_a_valid_entry_becomes_a_message_without_the_options_of_the_entry():
+    call = read_entry(entry())
+    assert call == (ID, TOKEN)
+    message = celery_message(call)
+    assert read_entry(json.dumps(message)) == call
     assert "eta" not in message["headers"]
     assert TOKEN not in str(message)  # only in its encoded body
 
 
 @pytest.mark.parametrize("name", ["tasks.old", "celery.map"])
-def test_the_name_of_another_task_is_said(name):
-    with pytest.raises(NotOurs, match=f"for the task {name}$"):
+def test_the_error_names_the_unknown_task(name):
+    with pytest.raises(InvalidMessage, match=f"for the task {name}$"):
         read_entry(entry(task=name))
 
 
 @pytest.mark.parametrize("name", [TOKEN, "", "a\nline", "x" * 1000])
-def test_a_name_that_is_none_is_not_said(name):
-    with pytest.raises(NotOurs) as refused:
+def test_the_error_does_not_repeat_a_name_that_may_hold_a_secret(name):
+    with pytest.raises(InvalidMessage) as raised:
         read_entry(entry(task=name))
-    assert str(refused.value) == "a message for no task"
+    assert str(raised.value) == "a message for no task"
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff", b"[]", b"null", b"{}", b"[" * 100_000, b"9" * 9999])
-def test_anything_else_is_no_message(raw):
-    with pytest.raises(NotOurs, match="no Celery message"):
+def test_anything_else_is_rejected(raw):
+    with pytest.raises(InvalidMessage, match="no Celery message"):
         read_entry(raw)

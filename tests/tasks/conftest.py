@@ -1,0 +1,93 @@
+"""A worker's parts on a real, empty Redis, with a clock and a model that the test controls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from chat.mailbox import Mailbox
+from chat.session_store import SessionStore
+from tasks.models import Call
+
+TTL = 3600  # seconds
+
+
+class Clock:
+    """Stands in for the module ``time``: it stands still, except that `sleep` advances it."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def __call__(self) -> float:
+        return self.now
+
+    monotonic = __call__
+
+    def sleep(self, seconds: float) -> None:
+        """Advance the clock."""
+        self.now += seconds
+
+
+class UnreliableRedis(redis.Redis):
+    """Loses script calls or their answers."""
+
+    lost_requests = 0  # how many of the next script calls do not reach Redis
+    lost_answers = 0  # how many after that are done, but their answers are lost
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        script = args[0] == "EVALSHA"
+        if script and self.lost_requests:
+            self.lost_requests -= 1
+            raise redis.ConnectionError("the request is lost")
+        answer = super().execute_command(*args, **options)
+        if script and self.lost_answers:
+            self.lost_answers -= 1
+            raise redis.ConnectionError("the answer is lost")
+        return answer
+
+
+class ScriptedModel:
+    """Answers with what a function yields: text or `tasks.models.Restart`."""
+
+    def __init__(self, script: Callable[[Call], Iterator[Any]]) -> None:
+        self._script = script
+        self.asked: list[str] = []  # the last line of each prompt
+
+    def answer(self, lines: Any, partial: str, call: Call) -> Iterator[Any]:
+        self.asked.append(lines[-1].text)
+        yield from self._script(call)
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    """The clock of the tasks' modules."""
+    clock = Clock()
+    for module in ("generation", "lease_renewer"):
+        monkeypatch.setattr(f"tasks.{module}.time", clock)
+    return clock
+
+
+@pytest.fixture
+def unreliable(client: redis.Redis) -> UnreliableRedis:
+    """The mailbox's client."""
+    return UnreliableRedis(connection_pool=client.connection_pool)
+
+
+@pytest.fixture
+def mailbox(unreliable: UnreliableRedis) -> Mailbox:
+    return Mailbox(unreliable, TTL)
+
+
+@pytest.fixture
+def store(client: redis.Redis) -> SessionStore:
+    return SessionStore(client, TTL)
+
+
+@pytest.fixture
+def token(store: SessionStore) -> str:
+    """The token of a new session."""
+    return store.create("Ada").token
