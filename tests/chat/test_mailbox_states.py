@@ -35,6 +35,7 @@ from chat.session_store import LEASED, QUEUED, UNSTARTED, SessionStore, session_
 ENDED = ("done", "stopped", "failed")
 RECOVERY_LOCK = "chat:recovery"
 END_OF_EVENTS = "the end"
+LONG_AGO = 1  # microseconds
 MANY_MESSAGES = 6  # a session is erased or expires only after so many, so that most runs are long
 
 repeats = st.booleans()
@@ -83,7 +84,7 @@ class Sessions(RuleBasedStateMachine):
         self.client.flushall()
         self.repeating = RepeatingRedis(connection_pool=self.client.connection_pool)
         self.repeating.sessions = self
-        self.cached: list[dict[str, Any] | None] | None = None
+        self.cached: dict[str, Any] | None = None
         self.ttl = ttl
         self.store = SessionStore(self.repeating, ttl)
         self.mailbox = Mailbox(self.repeating, ttl)
@@ -91,7 +92,6 @@ class Sessions(RuleBasedStateMachine):
         self.gone = False
         self.sent: list[str] = []  # ids of human messages, in the order of their acceptance
         self.lease_id: str | None = None  # of the last claim
-        self.lease_ended = False
         self.claimed: set[str] = set()  # ids of replies that a worker has claimed
         self.partial: dict[str, str] = {}  # reply id -> confirmed text of a reply that streams
         self.final: dict[str, str] = {}  # reply id -> text of a reply that has ended
@@ -161,21 +161,22 @@ class Sessions(RuleBasedStateMachine):
 
     # Workers
 
+    @precondition(lambda self: self.gone or self.stored["document"]["messages"])
     @rule(target=workers, repeat=repeats)
     def claim(self, repeat):
         lease_id = new_id()
-        leased = self.client.zscore(LEASED, self.token) is not None
+        has_owner = bool(self.stored["leased"]) and not self.overdue
         self.repeating.repeat = repeat
         claim = self.mailbox.claim(self.token, lease_id, 40)
         if claim is None:
             return multiple()
-        assert not leased or self.lease_ended
+        assert not has_owner
         assert claim.messages[-1]["id"] == self.mailbox.oldest_unanswered(self.token)
         assert claim.resumed == (claim.reply_id in self.claimed)
         assert claim.text == self.partial.get(claim.reply_id, "")
         self.claimed.add(claim.reply_id)
         self.partial = {claim.reply_id: claim.text}
-        self.lease_id, self.lease_ended = lease_id, False
+        self.lease_id = lease_id
         return Worker(claim)
 
     @rule(worker=workers, text=st.sampled_from(["a", " b", "😀", '"\\', "\x00"]), repeat=repeats)
@@ -202,6 +203,7 @@ class Sessions(RuleBasedStateMachine):
         if repeat:  # the calls of a pipeline are repeated together
             with self.nothing_changes():
                 assert self.mailbox.renew(leases) == [owned]
+        self.cached = None
         if owned:
             self.owned(worker)
 
@@ -223,25 +225,33 @@ class Sessions(RuleBasedStateMachine):
         if self.mailbox.release(self.token, worker.claim.lease_id):
             self.owned(worker)
 
+    @precondition(lambda self: self.stored["leased"] or self.stored["queued"])
     @rule(repeat=repeats)
     def recover(self, repeat):
+        overdue = self.overdue
         self.repeating.repeat = repeat
         recovered = self.mailbox.recover(0, 10)
         self.client.delete(RECOVERY_LOCK)  # its time is over
-        assert recovered == ([self.token] if self.lease_ended else [])
-        self.lease_ended = False
+        assert recovered == ([self.token] if overdue else [])
 
     # Time
 
+    @precondition(lambda self: self.stored["leased"])
     @rule()
     def end_lease(self):
-        if self.client.zadd(LEASED, {self.token: 1}, xx=True, ch=True):
-            self.lease_ended = True
+        self.client.zadd(LEASED, {self.token: LONG_AGO}, xx=True)
+        self.cached = None
+
+    @precondition(lambda self: self.stored["queued"])
+    @rule()
+    def lose_task(self):
+        self.client.zadd(QUEUED, {self.token: LONG_AGO}, xx=True)
+        self.cached = None
 
     @precondition(lambda self: not self.gone and len(self.sent) > MANY_MESSAGES)
     @rule()
     def expire(self):
-        if self.client.ttl(self.token) > 0:
+        if self.stored["expiry"] > 0:
             self.client.expireat(self.token, 1)
             self.gone, self.cached = True, None
 
@@ -250,17 +260,42 @@ class Sessions(RuleBasedStateMachine):
     def owned(self, worker: Worker) -> None:
         """Check that a step that succeeded was under the lease of the last claim."""
         assert worker.claim.lease_id == self.lease_id
-        self.lease_ended = False
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What Redis has of the session, read once after each step."""
+        if self.cached is None:
+            self.cached = self.read_stored()
+        return self.cached
+
+    def read_stored(self) -> dict[str, Any]:
+        erased = session_keys(self.token)[-1]
+        with self.client.pipeline(transaction=False) as pipe:
+            pipe.execute_command("JSON.GET", self.token)
+            pipe.expiretime(self.token)
+            pipe.zrange(QUEUED, 0, -1, withscores=True)
+            pipe.zrange(LEASED, 0, -1, withscores=True)
+            pipe.zrange(UNSTARTED, 0, -1, withscores=True)
+            pipe.get(erased)
+            pipe.publish(END_OF_EVENTS, "")
+            found, expiry, queued, leased, unstarted, request_id, _ = pipe.execute()
+        return {
+            "document": json.loads(found) if found else None,
+            "expiry": expiry,  # -1: none
+            "queued": queued,
+            "leased": leased,
+            "unstarted": unstarted,
+            "erased": request_id,
+            "events": self.read_events(),
+        }
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the session's lease is over, or its task is lost."""
+        return LONG_AGO in [time for _, time in self.stored["queued"] + self.stored["leased"]]
 
     def document(self) -> dict[str, Any] | None:
-        """Return the session's document, which is read once after each step."""
-        if self.cached is None:
-            self.cached = [self.read_document()]
-        return self.cached[0]
-
-    def read_document(self) -> dict[str, Any] | None:
-        found = self.client.execute_command("JSON.GET", self.token)
-        return json.loads(found) if found else None
+        return self.stored["document"]
 
     def unanswered(self) -> list[str]:
         """Return the ids of the human messages without a reply that has ended."""
@@ -275,26 +310,15 @@ class Sessions(RuleBasedStateMachine):
     @contextmanager
     def nothing_changes(self) -> Iterator[None]:
         """Check that the block changes nothing in Redis, except that it may extend a lease."""
-        before, lease_end = self.snapshot(), self.client.zscore(LEASED, self.token)
+        before = self.read_stored()
         yield
-        assert self.snapshot() == before
-        assert (self.client.zscore(LEASED, self.token) or 0) >= (lease_end or 0)
-
-    def snapshot(self) -> dict[str, Any]:
-        erased = session_keys(self.token)[-1]
-        return {
-            "document": self.read_document(),
-            "expires": self.client.expiretime(self.token),
-            "queued": self.client.zrange(QUEUED, 0, -1, withscores=True),
-            "leased": self.client.zrange(LEASED, 0, -1),
-            "unstarted": self.client.zrange(UNSTARTED, 0, -1, withscores=True),
-            "erased": self.client.get(erased),
-            "events": self.read_events(),
-        }
+        after = self.read_stored()
+        for (_, lease_end), (_, new_end) in zip(before["leased"], after["leased"], strict=True):
+            assert new_end >= lease_end
+        assert after == {**before, "leased": after["leased"]}
 
     def read_events(self) -> int:
         """Check the revisions of new events (invariant 6). Returns the number of all events."""
-        self.client.publish(END_OF_EVENTS, "")
         while (message := self.pubsub.get_message(timeout=5))["channel"] != END_OF_EVENTS:
             event = json.loads(message["data"])
             assert event["prev"] == self.rev
@@ -332,10 +356,9 @@ class Sessions(RuleBasedStateMachine):
 
     @invariant()
     def invariant_3_a_session_is_queued_or_leased_while_a_message_is_unanswered(self):
-        queued = self.client.zscore(QUEUED, self.token) is not None
-        leased = self.client.zscore(LEASED, self.token) is not None
-        assert queued + leased == bool(self.unanswered())
-        if leased:
+        tokens = [token for token, _ in self.stored["queued"] + self.stored["leased"]]
+        assert tokens == ([self.token] if self.unanswered() else [])
+        if self.stored["leased"]:
             assert self.document()["generation"]["lease_id"] == self.lease_id
 
     @invariant()
@@ -343,18 +366,17 @@ class Sessions(RuleBasedStateMachine):
         document = self.document()
         started = 1 if document and document["generation"] else 0
         unstarted = {f"{self.token} {message_id}" for message_id in self.unanswered()[started:]}
-        assert set(self.client.zrange(UNSTARTED, 0, -1)) == unstarted
+        assert {member for member, _ in self.stored["unstarted"]} == unstarted
 
     @invariant()
     def invariant_5_a_session_expires_only_while_all_messages_are_answered(self):
         if not self.gone:
-            expires = self.client.ttl(self.token) != -1
+            expires = self.stored["expiry"] != -1
             assert expires == (self.ttl > 0 and not self.unanswered())
 
     @invariant()
     def invariant_6_events_name_the_revision_before_them(self):
-        self.read_events()
-        if document := self.document():
+        if document := self.document():  # `read_events` has checked the events themselves
             assert document["rev"] == self.rev
 
     @invariant()
@@ -373,7 +395,7 @@ class Sessions(RuleBasedStateMachine):
 def test_the_invariants_hold_after_any_sequence_of_steps(client):
     machine = type("SessionsHere", (Sessions,), {"client": client})
     machine.TestCase.settings = settings(
-        max_examples=30,
+        max_examples=60,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),
