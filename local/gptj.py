@@ -17,7 +17,7 @@ from local.console import Console
 from local.errors import CannotStart
 from local.plan import PROJECT
 from local.port import LOOPBACK, answers, free_port
-from local.service import Service as Part
+from local.service import Service
 from local.supervisor import Supervisor
 
 # The weights of this branch have half the size of those on main: https://huggingface.co/docs/transformers/model_doc/gptj
@@ -112,7 +112,7 @@ def _serve(port: int, name: str, folder: Path, env: Mapping[str, str], *options:
     port = free_port(port)
     address = f"http://{LOOPBACK}:{port}"
     program = str(Path(sys.executable).with_name("transformers"))
-    part = Part(
+    part = Service(
         name="gptj",
         command=[program, "serve", name, "--host", LOOPBACK, "--port", str(port), *options],
         env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
