@@ -18,7 +18,7 @@ from typing import Any
 import redis
 from redis.connection import Connection
 
-# The listener pings after so many seconds of silence. A connection that is dead without a sign is
+# The listener pings after this many seconds of silence. A connection that is dead without a sign is
 # noticed after twice this time.
 PING_INTERVAL = 5.0
 
@@ -31,7 +31,7 @@ def channel(token: str) -> str:
 
 
 @dataclass(frozen=True)
-class Event:
+class SessionEvent:
     """Something that happened to a session."""
 
     token: str
@@ -57,11 +57,11 @@ def publish(client: redis.Redis, token: str, event: dict[str, Any]) -> None:
     client.publish(channel(token), json.dumps(event))
 
 
-def _parse(token: str, payload: str) -> Event:
+def _parse(token: str, payload: str) -> SessionEvent:
     try:
         data = json.loads(payload)
         rev, prev = data.pop("rev", None), data.pop("prev", None)
-        return Event(
+        return SessionEvent(
             token, data.pop("type"), data, int(rev) if rev else None, int(prev) if prev else None
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -123,7 +123,7 @@ class Listener:
                 with suppress(OSError):  # it is closed already
                     sock.shutdown(socket.SHUT_RDWR)
 
-    def read(self) -> Event | Subscribed | None:
+    def read(self) -> SessionEvent | Subscribed | None:
         """Wait for the next event, for `PING_INTERVAL` at most. Returns None for anything else.
 
         Raises:

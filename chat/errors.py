@@ -42,7 +42,7 @@ class UnknownMessage(ChatError):
     msg = "Only the last message can be answered again."
 
 
-class Busy(ChatError):
+class RedisUnavailable(ChatError):
     """Redis cannot be used at the moment."""
 
     code = "busy"

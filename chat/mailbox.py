@@ -1,7 +1,7 @@
 """The mailbox of each session: human messages go in, replies come out, one at a time and in order.
 
 Each method runs one atomic step in Redis (``scripts/``) that is safe to repeat. A step that queues
-a session says whether its caller must enqueue a task (`tasks.dispatch`). Only the worker that owns
+a session says whether its caller must enqueue a task (`tasks.enqueue`). Only the worker that owns
 the session's lease writes its reply; a worker that lost the lease learns this when its next call
 returns False.
 """
@@ -24,7 +24,7 @@ from chat.session_schema import BOT, HUMAN
 from chat.session_store import LEASED, QUEUED, session_keys
 from chat.timing import LEASE_DURATION, RECOVERY_INTERVAL, WAKE_UP_LOST_AFTER
 
-# A message fails after so many claims whose workers died without adding any text.
+# A message fails after this many claims whose workers died without adding any text.
 MAX_CLAIMS = 4
 
 _RECOVERY_LOCK = "chat:recovery"

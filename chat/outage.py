@@ -61,4 +61,4 @@ class Outage:
             lasted = self._failed_at - self._since
             self._since, self._failures = None, 0
             self._causes.clear()
-        self._log.warning("%s: over, it lasted %.1f s", self._what, lasted)
+        self._log.warning("%s: over after %.1f s", self._what, lasted)

@@ -10,7 +10,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import InvalidResponse, ReadOnlyError
 from redis.retry import Retry
 
-from chat.errors import Busy, Internal
+from chat.errors import Internal, RedisUnavailable
 
 # Managed plans allow 20 to 40 connections in all. A command takes well under a millisecond, so a
 # few connections serve thousands of WebSockets. Further callers wait for a free connection.
@@ -24,8 +24,8 @@ RETRIES = 4
 # Redis cannot be reached, or answers with an error. Nearly every error is a temporary state of
 # Redis: out of memory, disk full, no primary, too few replicas, loading, a changed password or ACL.
 # No loop may end because of one, even if a future Redis answers with an unknown error.
-REFUSED = (redis.ResponseError, InvalidResponse)
-UNREACHABLE = (redis.ConnectionError, redis.TimeoutError, *REFUSED)
+ERROR_REPLIES = (redis.ResponseError, InvalidResponse)
+UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError, *ERROR_REPLIES)
 # These answers concern one key, or a fault in one of our scripts. A retry would not change them.
 _PERMANENT = ("WRONGTYPE ", "Existing key has wrong Redis type", "ERR user_script:")
 
@@ -65,14 +65,16 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        if may_pass(error):
-            raise Busy(f"Redis is out of reach: {cause(error)}", retry_after=2) from None
+        if is_temporary(error):
+            raise RedisUnavailable(
+                f"Redis is out of reach: {cause(error)}", retry_after=2
+            ) from None
         raise Internal(f"Redis refuses: {cause(error)}") from None
 
 
-def may_pass(error: redis.RedisError) -> bool:
+def is_temporary(error: redis.RedisError) -> bool:
     """Whether an error is a temporary state of Redis, so that a later try may succeed."""
-    return isinstance(error, UNREACHABLE) and not cause(error).startswith(_PERMANENT)
+    return isinstance(error, UNAVAILABLE) and not cause(error).startswith(_PERMANENT)
 
 
 def cause(error: BaseException) -> str:

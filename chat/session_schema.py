@@ -38,7 +38,7 @@ class Id(fields.String):
         super().__init__(validate=_check_id, **options)
 
 
-class NameSchema(Schema):
+class CreateSessionSchema(Schema):
     """The request to create a session."""
 
     class Meta:

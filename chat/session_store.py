@@ -12,7 +12,7 @@ import redis
 from chat.channel import channel
 from chat.errors import SessionGone
 from chat.ids import is_token, new_id, timestamp
-from chat.redis_client import may_pass, translated_errors
+from chat.redis_client import is_temporary, translated_errors
 from chat.scripts import session_step
 
 # Sorted sets of all sessions; ``scripts/session.lua`` explains them.
@@ -20,7 +20,7 @@ QUEUED = "chat:queued"
 LEASED = "chat:leased"
 UNSTARTED = "chat:unstarted"
 
-# A repeated request to erase a session succeeds again for so long.
+# A repeated request to erase a session succeeds again for this many seconds.
 _REMEMBER_ERASED = 60  # seconds
 
 
@@ -110,7 +110,7 @@ class SessionStore:
                 pipe.execute_command("JSON.GET", token, ".rev")
             answers = pipe.execute(raise_on_error=False)
             for answer in answers:
-                if isinstance(answer, redis.RedisError) and may_pass(answer):
+                if isinstance(answer, redis.RedisError) and is_temporary(answer):
                     raise answer
         return dict(zip(asked, map(_revision, answers), strict=True))
 

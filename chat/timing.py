@@ -8,30 +8,30 @@ another task, and another worker continues the reply.
 # A client cannot tell deltas apart that arrive this close together.
 FLUSH_INTERVAL = 0.05
 
-# Also how long the model of a stopped reply may go on: the worker learns of the stop here at last.
+# After a stop the model may run for this long: the worker learns of it at its next renewal.
 # Several renewals may fail before the lease ends: RENEWAL_INTERVAL * 4 <= LEASE_DURATION.
 RENEWAL_INTERVAL = 0.4
 
-# How long a dead worker keeps others from its session. A worker that stands still for longer loses
-# its replies to others; they do a part of the work again, nothing else is lost.
+# Another worker may claim the session after this time without a renewal. A worker that pauses for
+# longer loses its lease; only text that was not written yet is generated again.
 LEASE_DURATION = 2.5
 
 # One worker at a time looks for sessions to recover. A dead worker's reply continues within
 # LEASE_DURATION + RECOVERY_INTERVAL.
 RECOVERY_INTERVAL = 0.5
 
-# A task that no worker took for so long may be lost. A shorter time would enqueue a second task for
+# A task that no worker took for this time may be lost. A shorter time would enqueue a second one for
 # sessions whose first one is only slow: WAKE_UP_LOST_AFTER > RECOVERY_INTERVAL.
 WAKE_UP_LOST_AFTER = 2.0
 
 # A worker continues a reply while Redis is away for this long, then leaves it to recovery. It may
 # be longer than the lease: Redis, not the worker's clock, decides who owns the lease.
-REDIS_PATIENCE = 10.0
+REDIS_OUTAGE_TIMEOUT = 10.0
 
-# Heroku kills a dyno so long after SIGTERM.
+# Heroku kills a dyno this many seconds after SIGTERM.
 KILLED_AFTER = 30.0
-# gunicorn ends a worker process so long after SIGTERM: before KILLED_AFTER.
+# gunicorn ends a worker process this many seconds after SIGTERM: GRACEFUL_TIMEOUT < KILLED_AFTER.
 GRACEFUL_TIMEOUT = 18.0
 # The WebSockets of a process that shuts down are closed over this time, so that not all clients
-# reconnect at once. With what a client may take to answer it is shorter than GRACEFUL_TIMEOUT.
+# reconnect at once: DRAIN_DURATION + the WebSocket's send and close timeouts < GRACEFUL_TIMEOUT.
 DRAIN_DURATION = 4.0

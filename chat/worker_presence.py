@@ -16,12 +16,12 @@ from chat.redis_client import translated_errors
 KEY = "chat:worker_seen"  # string: the name of the worker that set it last
 _EXPIRY = 24 * 3600.0  # seconds
 
-BEAT_EVERY = 5.0  # seconds
+HEARTBEAT_INTERVAL = 5.0  # seconds
 # Two heartbeats may fail, and the third one be late, before workers count as absent.
 ABSENT_AFTER = 15.0  # seconds
 
 
-def beat(client: redis.Redis, name: str) -> None:
+def write_heartbeat(client: redis.Redis, name: str) -> None:
     """Write the heartbeat of the worker ``name``.
 
     Raises:

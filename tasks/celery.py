@@ -2,5 +2,5 @@
 
 from celery import Celery
 
-app = Celery("tasks", amqp="tasks.broker:AMQP")
+app = Celery("tasks", amqp="tasks.kombu_transport:AMQP")
 app.config_from_object("celeryconfig")

@@ -29,7 +29,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     connection: Any  # Celery sets it
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self._outage = Outage(log, "the broker cannot be listened to")
+        self._outage = Outage(log, "cannot consume from the broker")
         super().__init__(*args, **options, without_gossip=True, without_mingle=True)
 
     def connect(self) -> Any:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from chat.errors import Busy, ModelError
+from chat.errors import ModelError, RedisUnavailable
 from chat.mailbox import Claim, Committed, Mailbox
 from chat.message_log import log_step
-from chat.timing import FLUSH_INTERVAL, REDIS_PATIENCE
+from chat.timing import FLUSH_INTERVAL, REDIS_OUTAGE_TIMEOUT
 from tasks.models import Call, Cancelled, Model, Restart, RetryNotice
 from tasks.prompt import prompt_messages
 
@@ -91,14 +91,14 @@ class Generation:
                 owned = self._mailbox.append(
                     claim.token, claim.lease_id, self._attempt, self._deltas, self._unconfirmed
                 )
-            except Busy:
-                if self._patience_is_over():
+            except RedisUnavailable:
+                if self._outage_timed_out():
                     self._call.cancel()
                     raise
                 return
             self.lease_confirmed()
             if not owned:
-                self.abort_lost()
+                self.abort_lease_lost()
                 raise LeaseLost
             if not self._deltas:
                 self._log("first_delta")
@@ -109,12 +109,12 @@ class Generation:
         """Note that Redis has just answered."""
         self._redis_answered_at = time.monotonic()
 
-    def abort_lost(self) -> None:
+    def abort_lease_lost(self) -> None:
         """Abort since the lease is lost: close the model's connection and write nothing more."""
         self._lease_lost = True
         self._call.cancel()
 
-    def abort_draining(self) -> None:
+    def abort_for_shutdown(self) -> None:
         """Abort since this worker shuts down: another worker continues the reply."""
         self._call.cancel()
 
@@ -139,7 +139,7 @@ class Generation:
         claim = self.claim
         try:
             self._mailbox.publish_wait(claim.token, claim.message_id, code, retry_after)
-        except Busy:
+        except RedisUnavailable:
             log.debug("a wait event was not published: Redis cannot be used")
 
     def _restart(self) -> None:
@@ -149,7 +149,7 @@ class Generation:
             if not self._until_redis_answers(
                 lambda: self._mailbox.restart(claim.token, claim.lease_id, self._attempt)
             ):
-                self.abort_lost()
+                self.abort_lease_lost()
                 raise LeaseLost
             self._deltas, self._attempt = 0, self._attempt + 1
         self._log("restarted")
@@ -188,13 +188,13 @@ class Generation:
         while True:
             try:
                 return step()
-            except Busy:
-                if self._patience_is_over():
+            except RedisUnavailable:
+                if self._outage_timed_out():
                     raise
                 time.sleep(_RETRY_INTERVAL)
 
-    def _patience_is_over(self) -> bool:
-        return time.monotonic() - self._redis_answered_at > REDIS_PATIENCE
+    def _outage_timed_out(self) -> bool:
+        return time.monotonic() - self._redis_answered_at > REDIS_OUTAGE_TIMEOUT
 
     def _log(self, step: str, **details: object) -> None:
         claim = self.claim

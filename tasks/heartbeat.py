@@ -18,12 +18,12 @@ from celery import bootsteps
 from celery.worker.consumer.tasks import Tasks
 
 from chat.errors import ChatError
-from chat.worker_presence import BEAT_EVERY, beat
+from chat.worker_presence import HEARTBEAT_INTERVAL, write_heartbeat
 from tasks.celery import app
 
 log = logging.getLogger(__name__)
 
-TICK_EVERY = 1.0  # seconds
+TICK_INTERVAL = 1.0  # seconds
 
 
 class Heartbeat:
@@ -54,12 +54,12 @@ class Heartbeat:
             self._ticked.clear()
             if self._stopped.is_set():
                 return
-            if self._clock() - self._beat_at >= BEAT_EVERY:
+            if self._clock() - self._beat_at >= HEARTBEAT_INTERVAL:
                 self._beat()
 
     def _beat(self) -> None:
         try:
-            beat(self._client, self._name)
+            write_heartbeat(self._client, self._name)
         except ChatError as error:
             if self._reachable:
                 log.warning("the heartbeat cannot be written: %s", error)
@@ -85,7 +85,7 @@ class ConsumerTicks(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, consumer: Any) -> None:
         consumer.call_soon(self._tick, consumer)  # when the loop starts
-        self._timer = consumer.timer.call_repeatedly(TICK_EVERY, self._tick, (consumer,))
+        self._timer = consumer.timer.call_repeatedly(TICK_INTERVAL, self._tick, (consumer,))
 
     def stop(self, consumer: Any) -> None:
         if self._timer is not None:

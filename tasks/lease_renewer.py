@@ -56,7 +56,7 @@ class LeaseRenewer:
                 generations = list(self._generations)
             if self.draining:
                 for generation in generations:
-                    generation.abort_draining()
+                    generation.abort_for_shutdown()
             try:
                 self.flush(generations)
                 if time.monotonic() >= renew_at:
@@ -82,4 +82,4 @@ class LeaseRenewer:
             if owned:
                 generation.lease_confirmed()
             else:
-                generation.abort_lost()
+                generation.abort_lease_lost()

@@ -14,7 +14,7 @@ BYTES_PER_TOKEN = 3
 # The most bytes that a message's tag and the spaces around it take.
 _TAG_BYTES = 8
 
-# Tags inside a message's text. The model would take the words behind them for the other side's.
+# Tags inside a message's text. The model would attribute the text after a tag to the other side.
 _TAG_IN_TEXT = re.compile(r"\b(Human|Bot):")
 
 

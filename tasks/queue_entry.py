@@ -20,7 +20,7 @@ PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionErr
 _TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")  # a token does not match
 
 
-class InvalidMessage(Exception):
+class InvalidTaskMessage(Exception):
     """A message that this worker cannot handle. The error text is for the log, without the body."""
 
 
@@ -41,16 +41,18 @@ def read_entry(raw: bytes | str) -> Entry:
         message = json.loads(raw)
         name, task_id = message["headers"]["task"], message["headers"]["id"]
     except PARSE_ERRORS:
-        raise InvalidMessage("an entry that is no Celery message") from None
+        raise InvalidTaskMessage("an entry that is no Celery message") from None
     if name != TASK:
         known = isinstance(name, str) and _TASK_NAME.fullmatch(name)
-        raise InvalidMessage(f"a message for the task {name}" if known else "a message for no task")
+        raise InvalidTaskMessage(
+            f"a message for the task {name}" if known else "a message for no task"
+        )
     try:
         (token,), kwargs, _ = json.loads(base64.b64decode(message["body"], validate=True))
     except PARSE_ERRORS:
-        raise InvalidMessage(f"a message for {TASK} with a body that cannot be read") from None
+        raise InvalidTaskMessage(f"a message for {TASK} with a body that cannot be read") from None
     if kwargs or not is_token(token) or not is_token(task_id):
-        raise InvalidMessage(f"a message for {TASK} with wrong arguments")
+        raise InvalidTaskMessage(f"a message for {TASK} with wrong arguments")
     return Entry(task_id, token)
 
 

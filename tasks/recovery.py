@@ -14,7 +14,7 @@ from chat.message_log import log_session
 from chat.outage import Outage
 from chat.redis_client import translated_errors
 from chat.timing import RECOVERY_INTERVAL
-from tasks.dispatch import enqueue_reply
+from tasks.enqueue import enqueue_reply
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _BROKER_TIMEOUT = 10.0  # seconds, for a connection of the pool
 
 
 class Recovery:
-    """One thread of a worker. Of all workers one at a time finds sessions to recover."""
+    """One thread of a worker. A lock in Redis lets one worker recover at a time."""
 
     def __init__(self, app: Celery, mailbox: Mailbox) -> None:
         self._app = app
@@ -42,8 +42,7 @@ class Recovery:
     def recover(self) -> None:
         """Enqueue a task for each session to recover.
 
-        At most as many as this worker answers at once: others may only wait in order, and the next
-        run finds them.
+        At most `worker_concurrency` sessions in one run; the next run finds the rest.
         """
         max_tokens = self._app.conf.worker_concurrency
         for token in self._mailbox.recover(self._tasks_queued(), max_tokens):

@@ -8,7 +8,7 @@ from chat.errors import ChatError
 from chat.ids import new_id
 from chat.mailbox import Claim, Mailbox
 from chat.message_log import log_step
-from tasks.dispatch import enqueue_reply
+from tasks.enqueue import enqueue_reply
 from tasks.generation import Generation
 from tasks.lease_renewer import LeaseRenewer
 from tasks.models import Model

@@ -1,5 +1,5 @@
-"""`python -m terminal`: see `terminal.command`."""
+"""`python -m terminal`: see `terminal.command_line`."""
 
-from terminal.command import chat
+from terminal.command_line import chat
 
 chat(prog_name="python -m terminal")

@@ -85,7 +85,7 @@ class Conversation:
         return replace(self, exchanges=exchanges)
 
 
-def fold(conversation: Conversation, frame: Mapping[str, Any]) -> Conversation:
+def apply_frame(conversation: Conversation, frame: Mapping[str, Any]) -> Conversation:
     """Return the conversation after a frame of the server.
 
     Frames of an unknown type, and errors that are not about a reply, change nothing.

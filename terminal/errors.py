@@ -1,7 +1,7 @@
-"""The exception that ends what the person asked for."""
+"""An error that a retry does not solve."""
 
 from __future__ import annotations
 
 
 class Failed(Exception):
-    """An error that trying again does not solve; its message is a sentence for the person."""
+    """A command failed for good. The message is a sentence for the person."""

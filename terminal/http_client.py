@@ -46,7 +46,7 @@ def begin_session(url: str, name: str) -> str:
     if response.status_code == 429:
         seconds = response.headers.get("Retry-After", "some")
         raise Failed(f"Too many chats were begun from here; try again in {seconds} seconds.")
-    raise Failed(f"What answers at {url} is no such chat (HTTP {response.status_code}).")
+    raise Failed(f"The server at {url} is not this chat (HTTP {response.status_code}).")
 
 
 def is_alive(url: str, token: str) -> bool:
@@ -66,7 +66,7 @@ def is_alive(url: str, token: str) -> bool:
     if response.status_code == 400 and _json_object(response).get("detail") == _SESSION_ENDED:
         return False
     raise Failed(
-        f"What answers at {url} does not say whether this chat still exists "
+        f"The server at {url} does not say whether this chat still exists "
         f"(HTTP {response.status_code})."
     )
 
@@ -86,7 +86,7 @@ def _request(method: str, url: str, path: str, **options: Any) -> requests.Respo
     if response.is_redirect:
         raise Failed(f"The chat has moved to {response.headers['Location']}; give that address.")
     if response.status_code >= 500:
-        raise Failed(f"The chat at {url} cannot take anybody in right now; try again in a moment.")
+        raise Failed(f"The chat at {url} cannot begin a session right now; try again in a moment.")
     return response
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from terminal.backoff import reconnect_delay
-from terminal.conversation import GapError, fold
+from terminal.conversation import GapError, apply_frame
 from terminal.errors import Failed
 from terminal.outbox import Outbox
 from terminal.pending_requests import PendingRequest
@@ -180,7 +180,7 @@ class SessionClient:
 
     def _apply(self, frame: dict[str, Any], websocket: WebSocketClient) -> None:
         with self._lock:
-            self._update(conversation=fold(self._snapshot.conversation, frame))
+            self._update(conversation=apply_frame(self._snapshot.conversation, frame))
             match frame["type"]:
                 case "history":
                     self._update(state="open", reason="", disconnected_since=None, has_history=True)

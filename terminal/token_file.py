@@ -35,7 +35,7 @@ class TokenFile:
         if not is_token(text):
             raise Failed(f"{self._path} holds no chat's token; name another file.")
         if mode & 0o077:
-            raise Failed(f"Others may read {self._path}; take that away: chmod 600 {self._path}")
+            raise Failed(f"Other users can read {self._path}. Run: chmod 600 {self._path}")
         return text
 
     def save(self, token: str) -> None:

@@ -13,7 +13,7 @@ _WAIT_REASONS = {
     "busy": "The model is busy; the reply will come.",
     "model_unavailable": "The model is still loading or away; the reply will come.",
 }
-_ANY_WAIT_REASON = "The model keeps us waiting; the reply will come."
+_ANY_WAIT_REASON = "The model is not ready; the reply will come."
 
 _POSTPONED = {
     "busy": "The chat is busy.",
@@ -89,7 +89,7 @@ class Transcript:
         length = len(printed.msg) if printed else 0
         if reply.msg[length:]:
             if not self._line_open:
-                text += _label("Bot" if not length else "Bot, going on")
+                text += _label("Bot" if not length else "Bot (continued)")
             text += clean(reply.msg[length:])
             self._line_open = True
         if reply.finished:
@@ -97,7 +97,7 @@ class Transcript:
             if reply.status == "stopped":
                 text += note("Stopped.")
             elif reply.status == "failed":
-                text += note(f"No whole reply: {reply.error} (/retry)")
+                text += note(f"The reply failed: {reply.error} (/retry)")
         self._replies[exchange.id] = reply
         self._retries[exchange.id] = exchange.retries
         return text

@@ -8,11 +8,11 @@ from functools import partial
 
 from flask import Blueprint, abort, g, request
 
-from chat.errors import Busy, SessionGone
+from chat.errors import RedisUnavailable, SessionGone
 from chat.session_store import SessionStore
 from web.handshake_log import explain_refusals
-from web.origin import host_of, is_welcome
-from web.session_routes import given_token
+from web.origin import host_of, is_allowed_origin
+from web.session_routes import token_from_request
 from web.subscribers.command_queue import Command, CommandQueue
 from web.subscribers.events_mode import SUBPROTOCOL, EventsSubscriber
 from web.subscribers.plain_mode import PlainSubscriber
@@ -58,7 +58,7 @@ def chat_route(
     def check_handshake() -> None:
         """Refuse before the upgrade: flask-sock upgrades before it calls the handler."""
         origin = request.headers.get("Origin")
-        if not is_welcome(origin, host_of(request), allowed_origins):
+        if not is_allowed_origin(origin, host_of(request), allowed_origins):
             abort(403, "This page may not open a chat here.")
         try:
             if choose_subprotocol(_offered_subprotocols()) != SUBPROTOCOL:
@@ -94,7 +94,7 @@ def chat_route(
                     commands.put(partial(_run, subscriber, command, commands))
         except SessionGone:
             subscriber.close_ended()
-        except Busy as error:
+        except RedisUnavailable as error:
             log.warning("%s", error)
             subscriber.websocket.close(1013, "try again later")
         finally:
@@ -112,7 +112,7 @@ def _offered_subprotocols() -> list[str]:
 def _token() -> str:
     offered = _offered_subprotocols()
     bearers = [name.removeprefix(_BEARER) for name in offered if name.startswith(_BEARER)]
-    return given_token() or (bearers[0] if bearers else "")
+    return token_from_request() or (bearers[0] if bearers else "")
 
 
 def _run(subscriber: Subscriber, command: Command, commands: CommandQueue) -> None:
@@ -123,6 +123,6 @@ def _run(subscriber: Subscriber, command: Command, commands: CommandQueue) -> No
         subscriber.close_ended()
         commands.clear()
     except Exception:
-        log.exception("a frame failed by our own fault")
+        log.exception("an unexpected error while handling a frame")
         subscriber.websocket.close(1011, "our fault")
         commands.clear()

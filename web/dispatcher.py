@@ -6,7 +6,7 @@ import threading
 
 from chat.background import start_background_thread
 from chat.message_log import log_step
-from tasks.dispatch import enqueue_reply
+from tasks.enqueue import enqueue_reply
 
 # Sessions whose task is not enqueued yet. Recovery enqueues tasks for those beyond this bound.
 MAX_QUEUED = 10_000

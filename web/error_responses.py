@@ -8,7 +8,7 @@ import math
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
-from chat.errors import Busy
+from chat.errors import RedisUnavailable
 from web.log_throttle import LogThrottle
 
 log = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ def answer_in_json(app: Flask) -> None:
                 response.headers[name] = value
         return response
 
-    @app.errorhandler(Busy)
-    def busy(error: Busy) -> tuple[Response, int, dict[str, str]]:
+    @app.errorhandler(RedisUnavailable)
+    def busy(error: RedisUnavailable) -> tuple[Response, int, dict[str, str]]:
         _busy_log.warning("%s", error)
         headers = {"Retry-After": str(math.ceil(error.retry_after or 1))}
         return jsonify(detail="The chat is out of reach right now. Try again."), 503, headers

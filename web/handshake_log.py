@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from flask import Blueprint, Request, Response, request
 
 from web.log_throttle import LogThrottle
-from web.origin import differs_in_port, host_of, is_welcome
+from web.origin import differs_in_port, host_of, is_allowed_origin
 
 log = logging.getLogger(__name__)
 log.addFilter(LogThrottle())
@@ -83,7 +83,7 @@ def _cause(
     if missing:
         return f"it has no {' and no '.join(missing)}. A proxy must pass all Sec-WebSocket- lines."
     origin, host = headers.get("Origin"), host_of(request)
-    if not is_welcome(origin, host, allowed):
+    if not is_allowed_origin(origin, host, allowed):
         return _origin_cause(origin or "", host, headers.get("X-Forwarded-Host"))
     if status == 403 and not has_token:
         return (
@@ -102,7 +102,7 @@ def _origin_cause(origin: str, host: str, forwarded: str | None) -> str:
     page = f"the page is of {_printable(origin)}, and the request's Host is {_printable(host)}"
     if differs_in_port(origin, host):
         return f"{page}, with another port. {_HOST_FIX}, or name the page in ALLOWED_ORIGINS."
-    if forwarded and is_welcome(origin, forwarded, ()):
+    if forwarded and is_allowed_origin(origin, forwarded, ()):
         page += ", though X-Forwarded-Host has the page's own"
     return (
         f"{page}. If both are yours: {_HOST_FIX[0].lower()}{_HOST_FIX[1:]}, or name the page in"

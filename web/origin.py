@@ -18,7 +18,7 @@ def host_of(request: Request) -> str:
     return request.host or request.headers.get("Host", "")
 
 
-def is_welcome(origin: str | None, host: str, allowed: Collection[str]) -> bool:
+def is_allowed_origin(origin: str | None, host: str, allowed: Collection[str]) -> bool:
     """Whether a page of ``origin`` may open a WebSocket.
 
     Our own pages may: their host and port equal those of the ``Host`` header. Clients without an

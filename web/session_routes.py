@@ -8,14 +8,14 @@ from flask import Blueprint, Response, jsonify, request
 from marshmallow import ValidationError
 
 from chat.errors import SessionGone
-from chat.session_schema import NameSchema, SessionSchema
+from chat.session_schema import CreateSessionSchema, SessionSchema
 from chat.session_store import SessionStore
 
 _SESSION = SessionSchema()
-_NAME = NameSchema()
+_NAME = CreateSessionSchema()
 
 
-def given_token() -> str:
+def token_from_request() -> str:
     """Return the token in the request's query or ``Authorization`` header; '' if there is none."""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     return request.args.get("token") or (bearer.strip() if scheme.lower() == "bearer" else "")
@@ -36,11 +36,11 @@ def sessions(store: SessionStore) -> Blueprint:
 
     @routes.route("/refresh_token", methods=["GET", "POST"])
     def read() -> Response:
-        return jsonify(_SESSION.dump(store.history(given_token())))
+        return jsonify(_SESSION.dump(store.history(token_from_request())))
 
     @routes.delete("/token")
     def erase() -> tuple[str, int]:
-        store.erase(given_token())
+        store.erase(token_from_request())
         return "", 204
 
     @routes.errorhandler(ValidationError)

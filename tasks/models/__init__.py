@@ -11,7 +11,7 @@ from tasks.models.hugging_face import HuggingFace
 from tasks.models.model import Model, Restart
 from tasks.models.openai_chat import OpenAIChat
 from tasks.models.openai_completions import OpenAICompletions
-from tasks.models.retry import RetryNotice
+from tasks.models.retry_policy import RetryNotice
 
 __all__ = ["Call", "Cancelled", "Model", "Restart", "RetryNotice", "model_for"]
 

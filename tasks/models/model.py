@@ -15,7 +15,7 @@ from tasks.models.call import Call
 from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
 from tasks.models.http import Response, loggable_url, post
 from tasks.models.reply_text import ReplyText
-from tasks.models.retry import Abort, Failure, Retry, RetryNotice
+from tasks.models.retry_policy import Abort, Failure, RetryNotice, RetryPolicy
 from tasks.models.sse import events
 from tasks.prompt import PromptMessage, estimate_tokens, trim_messages
 
@@ -81,7 +81,7 @@ class Model:
     def _answer(
         self, messages: Sequence[PromptMessage], partial_text: str, call: Call
     ) -> Iterator[str | RetryNotice | Restart]:
-        request, retry = _Request(partial_text, self._max_prompt_tokens), Retry()
+        request, retry = _Request(partial_text, self._max_prompt_tokens), RetryPolicy()
         while True:
             length_before = len(request.partial_text)
             try:

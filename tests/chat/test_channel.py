@@ -7,7 +7,7 @@ import threading
 import pytest
 import redis
 
-from chat.channel import Event, Listener, MalformedEvent, Subscribed, channel, publish
+from chat.channel import Listener, MalformedEvent, SessionEvent, Subscribed, channel, publish
 from chat.ids import new_id
 
 ROUNDS = 15
@@ -57,4 +57,4 @@ def test_a_payload_that_is_not_an_event_is_skipped(client, payload):
     with pytest.raises(MalformedEvent):
         listener.read()
     publish(client, token, {"type": "wait"})
-    assert listener.read() == Event(token, "wait", {}, None, None)
+    assert listener.read() == SessionEvent(token, "wait", {}, None, None)

@@ -7,7 +7,7 @@ import socket
 import pytest
 from redis._parsers.base import BaseParser
 
-from chat.errors import Busy, Internal
+from chat.errors import Internal, RedisUnavailable
 from chat.redis_client import connect, translated_errors
 
 
@@ -16,7 +16,7 @@ def test_a_command_that_times_out_is_not_repeated(monkeypatch):
     monkeypatch.setattr("chat.redis_client.SOCKET_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = connect(f"redis://127.0.0.1:{silent.getsockname()[1]}")
-        with pytest.raises(Busy), translated_errors():
+        with pytest.raises(RedisUnavailable), translated_errors():
             client.ping()
         silent.setblocking(False)
         silent.accept()[0].close()
@@ -25,7 +25,7 @@ def test_a_command_that_times_out_is_not_repeated(monkeypatch):
 
 
 def test_a_missing_script_is_a_temporary_error(client):
-    with pytest.raises(Busy), translated_errors():
+    with pytest.raises(RedisUnavailable), translated_errors():
         client.evalsha("0" * 40, 0)
 
 
@@ -41,7 +41,7 @@ def test_a_missing_script_is_a_temporary_error(client):
     ],
 )
 def test_an_error_about_the_state_of_redis_is_temporary(answer):
-    with pytest.raises(Busy, match=answer.split()[0]), translated_errors():
+    with pytest.raises(RedisUnavailable, match=answer.split()[0]), translated_errors():
         raise BaseParser.parse_error(answer)
 
 

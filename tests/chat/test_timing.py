@@ -23,12 +23,12 @@ def test_a_task_counts_as_lost_only_after_recovery_could_have_seen_it_taken():
 
 
 def test_a_worker_outlasts_at_least_one_command_that_times_out():
-    assert timing.REDIS_PATIENCE > SOCKET_TIMEOUT
+    assert timing.REDIS_OUTAGE_TIMEOUT > SOCKET_TIMEOUT
 
 
 def test_a_web_process_ends_in_order_before_it_is_killed():
     times = Times()
-    last_close = timing.DRAIN_DURATION + times.send_within + times.close_within
+    last_close = timing.DRAIN_DURATION + times.send_timeout + times.close_timeout
     assert last_close < timing.GRACEFUL_TIMEOUT < timing.KILLED_AFTER
 
 

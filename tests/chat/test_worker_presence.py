@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from chat.worker_presence import ABSENT_AFTER, BEAT_EVERY, KEY, Absence, beat, last_seen
+from chat.worker_presence import (
+    ABSENT_AFTER,
+    HEARTBEAT_INTERVAL,
+    KEY,
+    Absence,
+    last_seen,
+    write_heartbeat,
+)
 
 
 class Clock:
@@ -22,7 +29,7 @@ def clock():
 
 
 def test_two_heartbeats_may_fail_before_workers_count_as_absent():
-    assert 2 * BEAT_EVERY < ABSENT_AFTER
+    assert 2 * HEARTBEAT_INTERVAL < ABSENT_AFTER
 
 
 def test_without_any_heartbeat_the_age_is_unknown(client):
@@ -30,12 +37,12 @@ def test_without_any_heartbeat_the_age_is_unknown(client):
 
 
 def test_the_age_of_a_heartbeat_comes_from_the_expiry_of_its_key(client):
-    beat(client, "worker@one")
+    write_heartbeat(client, "worker@one")
     assert 0 <= last_seen(client) < 1
     left = client.pttl(KEY)
     client.pexpire(KEY, left - 40_000)
     assert 40 <= last_seen(client) < 41
-    beat(client, "worker@two")
+    write_heartbeat(client, "worker@two")
     assert last_seen(client) < 1
     assert client.get(KEY) == "worker@two"
     client.persist(KEY)  # no worker writes a key without expiry

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.models.retry import MAX_TRIES
+from tasks.models.retry_policy import MAX_TRIES
 from tests import directives
 from tests.clients import Events, begin, history
 from tests.system import System

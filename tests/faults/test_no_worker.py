@@ -12,8 +12,8 @@ import pytest
 from celery import Celery
 
 from chat.mailbox import Mailbox
-from chat.worker_presence import BEAT_EVERY, beat, last_seen
-from tasks.heartbeat import TICK_EVERY
+from chat.worker_presence import HEARTBEAT_INTERVAL, beat, last_seen
+from tasks.heartbeat import TICK_INTERVAL
 from terminal.transcript import NOBODY
 from tests import directives
 from tests.clients import Events, Plain, begin
@@ -132,7 +132,7 @@ def test_a_frozen_worker_counts_as_absent(system, start_worker):
     assert socket.until(is_notice)["reply_to"] == message_id
     worker.thaw()
     assert socket.until_answered(message_id)["msg"] == "echo: hello"
-    wait_until(lambda: last_seen(system.client) < BEAT_EVERY)
+    wait_until(lambda: last_seen(system.client) < HEARTBEAT_INTERVAL)
 
 
 def test_a_partial_reply_whose_worker_died_gets_a_notice_and_the_next_worker_continues_it(
@@ -214,7 +214,7 @@ def test_a_worker_that_does_not_consume_has_no_heartbeat(system, start_worker):
     wait_until(lambda: last_seen(system.client) is not None)
     control = Celery(broker=system.redis.url).control
     assert control.cancel_consumer("celery", reply=True, timeout=10, limit=1)
-    stale_after = BEAT_EVERY + 3 * TICK_EVERY
+    stale_after = HEARTBEAT_INTERVAL + 3 * TICK_INTERVAL
     wait_until(lambda: last_seen(system.client) > stale_after)
     assert worker.running
     assert control.add_consumer("celery", reply=True, timeout=10, limit=1)

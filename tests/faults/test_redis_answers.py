@@ -24,12 +24,12 @@ MAX_RECOVERY_TIME = 6.0
 OUTAGE_DURATION = 1.5
 # The beginning of the line that each loop logs when it fails.
 LOOPS = [
-    "the broker cannot be listened to",
+    "cannot consume from the broker",
     "sessions cannot be recovered",
     "replies are interrupted",
-    "tasks cannot be enqueued; recovery makes up for them",
-    "no events reach the sockets",
-    "sockets cannot be shown their sessions again",
+    "tasks cannot be enqueued, recovery will do it",
+    "events are not delivered to WebSockets",
+    "sessions cannot be resynced",
 ]
 
 State = Callable[[System], Iterator[None]]
@@ -135,7 +135,7 @@ def test_clients_get_busy_and_are_answered_after_the_outage(system: System, stat
 def test_channels_without_permission_end_no_process(system: System):
     probe = OutageProbe(system)
     with permissions(system, "resetchannels"):
-        wait_until(lambda: "no events reach the sockets" in system.output())
+        wait_until(lambda: "events are not delivered to WebSockets" in system.output())
         pause(OUTAGE_DURATION)
     probe.seconds_until_answered()
     assert all(process.running for process in system.processes)
@@ -196,7 +196,7 @@ def test_a_worker_that_starts_during_an_outage_waits(refusing: tuple[System, Red
     proxy.refuse(ERRORS[0])
     before = len(worker.output())
     worker.start()
-    wait_until(lambda: "the broker cannot be listened to" in worker.output()[before:])
+    wait_until(lambda: "cannot consume from the broker" in worker.output()[before:])
     pause(OUTAGE_DURATION)
     assert worker.running
     proxy.serve()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chat.errors import Busy, ModelRefused
-from chat.timing import FLUSH_INTERVAL, REDIS_PATIENCE
+from chat.errors import ModelRefused, RedisUnavailable
+from chat.timing import FLUSH_INTERVAL, REDIS_OUTAGE_TIMEOUT
 from tasks.generation import Generation
 from tasks.models import Restart
 from tests.chat.mailbox_steps import must_claim, published_events, send, texts
@@ -125,9 +125,9 @@ def test_a_generation_ends_when_redis_is_away_for_longer_than_its_patience(
         yield "Hi"
         unreliable.lost_requests = 10_000
 
-    with pytest.raises(Busy):
+    with pytest.raises(RedisUnavailable):
         run(generation, script)
-    assert REDIS_PATIENCE < clock() - began < REDIS_PATIENCE + 1
+    assert REDIS_OUTAGE_TIMEOUT < clock() - began < REDIS_OUTAGE_TIMEOUT + 1
     unreliable.lost_requests = 0
     assert reply(store, token)["status"] == "streaming"  # recovery finds the session
 
@@ -138,11 +138,11 @@ def test_the_model_is_cancelled_when_redis_is_away_for_too_long_before_the_end(
     def script(call):
         unreliable.lost_requests = 10_000
         yield "one "
-        clock.sleep(REDIS_PATIENCE + 1)
+        clock.sleep(REDIS_OUTAGE_TIMEOUT + 1)
         yield "two"
         pytest.fail("the model goes on")
 
-    with pytest.raises(Busy):
+    with pytest.raises(RedisUnavailable):
         run(generation, script)
 
 
@@ -162,7 +162,7 @@ def test_a_generation_whose_lease_is_lost_writes_nothing_more(generation, store,
     def script(call):
         yield "one "
         yield "two"  # not written yet
-        generation.abort_lost()
+        generation.abort_lease_lost()
         call.sleep(TIMEOUT)
 
     assert not run(generation, script).owned
@@ -174,7 +174,7 @@ def test_a_draining_worker_writes_its_text_and_another_worker_continues(generati
     def script(call):
         yield "one "
         yield "two"  # not written yet
-        generation.abort_draining()
+        generation.abort_for_shutdown()
         call.sleep(TIMEOUT)
 
     released = run(generation, script)

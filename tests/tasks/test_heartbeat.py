@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from chat.redis_client import connect
-from chat.worker_presence import BEAT_EVERY, KEY
-from tasks.heartbeat import TICK_EVERY, Heartbeat
+from chat.worker_presence import HEARTBEAT_INTERVAL, KEY
+from tasks.heartbeat import TICK_INTERVAL, Heartbeat
 from tests.processes import free_port, wait_until
 
 
@@ -38,7 +38,7 @@ def test_the_first_tick_writes_a_heartbeat_and_each_interval_one_more(heartbeat,
     heartbeat.tick("worker@one")
     wait_for_heartbeat(client)
     for _ in range(3):
-        clock.now += BEAT_EVERY
+        clock.now += HEARTBEAT_INTERVAL
         assert not client.exists(KEY)  # none without a tick of the consumer
         heartbeat.tick("worker@one")
         wait_for_heartbeat(client)
@@ -48,9 +48,9 @@ def test_a_tick_within_the_interval_writes_no_heartbeat(heartbeat, client, clock
     heartbeat.tick("worker@one")
     wait_for_heartbeat(client)
     client.config_resetstat()
-    clock.now += BEAT_EVERY - TICK_EVERY
+    clock.now += HEARTBEAT_INTERVAL - TICK_INTERVAL
     heartbeat.tick("worker@one")  # too early
-    clock.now += TICK_EVERY
+    clock.now += TICK_INTERVAL
     heartbeat.tick("worker@one")
     wait_for_heartbeat(client)
     assert client.info("commandstats")["cmdstat_set"]["calls"] == 1

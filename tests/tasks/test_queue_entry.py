@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tasks.queue_entry import InvalidMessage, celery_message, read_entry
+from tasks.queue_entry import InvalidTaskMessage, celery_message, read_entry
 
 ID = "f3b9a586-f40f-4dd8-b875-16604cc0c2d1"
 TOKEN = "9d3b6a52-7f0e-4c8c-9b0a-8f0d3a1c2b4d"
@@ -28,18 +28,18 @@ def test_a_valid_entry_becomes_a_message_without_the_options_of_the_entry():
 
 @pytest.mark.parametrize("name", ["tasks.old", "celery.map"])
 def test_the_error_names_the_unknown_task(name):
-    with pytest.raises(InvalidMessage, match=f"for the task {name}$"):
+    with pytest.raises(InvalidTaskMessage, match=f"for the task {name}$"):
         read_entry(entry(task=name))
 
 
 @pytest.mark.parametrize("name", [TOKEN, "", "a\nline", "x" * 1000])
 def test_the_error_does_not_repeat_a_name_that_may_hold_a_secret(name):
-    with pytest.raises(InvalidMessage) as raised:
+    with pytest.raises(InvalidTaskMessage) as raised:
         read_entry(entry(task=name))
     assert str(raised.value) == "a message for no task"
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff", b"[]", b"null", b"{}", b"[" * 100_000, b"9" * 9999])
 def test_anything_else_is_rejected(raw):
-    with pytest.raises(InvalidMessage, match="no Celery message"):
+    with pytest.raises(InvalidTaskMessage, match="no Celery message"):
         read_entry(raw)

@@ -28,7 +28,7 @@ def recovery(client, mailbox):
     server = client.connection_pool.connection_kwargs
     app = Celery(
         broker=f"redis://{server['host']}:{server['port']}",
-        amqp="tasks.broker:AMQP",
+        amqp="tasks.kombu_transport:AMQP",
         set_as_current=False,
     )
     app.conf.worker_concurrency = CONCURRENCY

@@ -9,10 +9,10 @@ from tests.pty_terminal import person, saved_messages
 
 def test_a_failed_reply_has_a_reason_and_can_be_retried(system, ada, token_file):
     ada.types(directives.fails_once(system))
-    ada.sees("No whole reply: The model could not answer this message.")
+    ada.sees("The reply failed: The model could not answer this message.")
     ada.is_asked()
     with person(system.web.url, "--token-file", str(token_file)) as again:
-        again.sees("No whole reply: The model could not answer this message.")
+        again.sees("The reply failed: The model could not answer this message.")
         again.is_asked()
     ada.types("/retry")
     ada.sees("echo: please")

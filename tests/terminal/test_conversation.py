@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from terminal.conversation import NO_WORKER, Conversation, GapError, Reply, fold
+from terminal.conversation import NO_WORKER, Conversation, GapError, Reply, apply_frame
 from tests.terminal.recording import FRAMES, POINTS, history_after
 
 HUMAN = {"id": "h1", "source": "human", "msg": "Hello", "timestamp": "t1"}
@@ -20,7 +20,7 @@ DONE = {"type": "message", "status": "done", **BOT}
 
 
 def folded(frames, conversation=None):
-    return reduce(fold, frames, conversation or Conversation())
+    return reduce(apply_frame, frames, conversation or Conversation())
 
 
 def replies(conversation):
@@ -64,7 +64,7 @@ def test_a_missing_delta_before_another_one_is_a_gap():
     for point, (frame, following) in enumerate(pairwise(FRAMES)):
         if frame["type"] == following["type"] == "delta":
             with pytest.raises(GapError):
-                fold(folded(FRAMES[:point]), following)
+                apply_frame(folded(FRAMES[:point]), following)
             gaps += 1
     assert gaps > 10
 
@@ -100,9 +100,9 @@ def test_a_failed_reply_in_a_history_has_its_reason_as_a_sentence():
 
 def test_a_delta_changes_no_finished_reply_and_is_a_gap_for_an_unknown_one():
     whole = folded([*PARTIAL, DONE])
-    assert fold(whole, {"type": "delta", "id": "b1", "n": 7, "text": "!"}) == whole
+    assert apply_frame(whole, {"type": "delta", "id": "b1", "n": 7, "text": "!"}) == whole
     with pytest.raises(GapError):
-        fold(whole, {"type": "delta", "id": "b9", "n": 0, "text": "!"})
+        apply_frame(whole, {"type": "delta", "id": "b9", "n": 0, "text": "!"})
 
 
 def test_a_position_and_a_wait_end_when_the_reply_begins():
@@ -126,4 +126,4 @@ def test_a_wait_for_a_worker_has_its_own_reason_and_ends_with_the_next_delta():
 def test_unknown_frames_change_nothing():
     partial = folded(PARTIAL)
     for frame in ({"type": "weather"}, {"type": "error", "code": "invalid", "msg": "No."}):
-        assert fold(partial, frame) == partial
+        assert apply_frame(partial, frame) == partial

@@ -43,7 +43,7 @@ def test_a_text_that_is_not_an_address_is_refused(given):
         (200, b'{"token": "../x"}', {}, "is no such chat"),
         (400, b'{"detail": {"msg": "Enter a valid name"}}', {}, "does not take this name: Enter a"),
         (429, b"", {"Retry_After": "7"}, "try again in 7 seconds"),
-        (503, b"", {}, "cannot take anybody in right now"),
+        (503, b"", {}, "cannot begin a session right now"),
         (307, b"", {"Location": "http://other.example/token"}, "has moved to http://other.example"),
     ],
 )

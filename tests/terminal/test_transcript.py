@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from terminal.conversation import NO_WORKER, Conversation, Exchange, Reply, fold
+from terminal.conversation import NO_WORKER, Conversation, Exchange, Reply, apply_frame
 from terminal.snapshot import Postponed, Snapshot
 from terminal.transcript import Transcript, clean
 from tests.terminal.recording import FRAMES, POINTS, history_after
@@ -31,11 +31,11 @@ def exchange(reply=None, **more):
 def replies_in(text):
     """Return the replies in a printed text. A new attempt is a reply of its own."""
     replies = []
-    for line in re.split(r"\n(?=Ada: |Bot: |Bot, going on: |· )|^", text):
+    for line in re.split(r"\n(?=Ada: |Bot: |Bot (continued): |· )|^", text):
         label, _, words = line.partition(": ")
         if label == "Bot":
             replies.append(words)
-        elif label == "Bot, going on":
+        elif label == "Bot (continued)":
             replies[-1] += words
     return [reply.removesuffix("\n") for reply in replies]
 
@@ -46,7 +46,7 @@ def test_a_recorded_session_is_printed_completely_and_once_wherever_the_connecti
     for back in POINTS[cut - 1 :]:
         transcript, conversation, text = Transcript(), Conversation(), ""
         for frame in (*FRAMES[:cut], history_after(back), *FRAMES[back:]):
-            conversation = fold(conversation, frame)
+            conversation = apply_frame(conversation, frame)
             text += printed(transcript, Snapshot(conversation, "open", has_history=True))
         first, second, *stopped, last = replies_in(text)
         assert [first, second, last] == [*whole[:2], whole[3]], back
@@ -86,7 +86,7 @@ def test_a_reply_continues_after_a_note():
     )
     assert text == (
         "Ada: Hello\nBot: Hel\n· The connection is lost; trying again.\n"
-        "· Connected again.\nBot, going on: lo!\n"
+        "· Connected again.\nBot (continued): lo!\n"
     )
 
 
@@ -109,7 +109,7 @@ def test_the_failure_of_a_retry_is_printed_again():
         snapshot_of(exchange(retries=1)),
         snapshot_of(exchange(failed, retries=1)),
     )
-    assert text.count("· No whole reply: No model. (/retry)\n") == 2
+    assert text.count("· The reply failed: No model. (/retry)\n") == 2
 
 
 def test_a_failure_is_printed_once_although_the_history_gives_the_reply_an_id():
@@ -134,7 +134,7 @@ def test_a_failure_is_printed_once_although_the_history_gives_the_reply_an_id():
             exchange(wait_reason=NO_WORKER, position=3),
             "Nobody can answer right now. Your message is kept and will be answered.",
         ),
-        (exchange(wait_reason="something new"), "The model keeps us waiting; the reply will come."),
+        (exchange(wait_reason="something new"), "The model is not ready; the reply will come."),
     ],
 )
 def test_the_reason_of_a_delay_is_printed_once(delayed, reason):

@@ -1,1 +1,1 @@
-"""The subscribers: what each WebSocket has been sent of its session, complete and in order."""
+"""The subscribers: each sends one client the events of its session, once and in order."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from chat.channel import Event
+from chat.channel import SessionEvent
 from chat.client_frames import RefusedFrame, read_frame
 from chat.errors import ChatError, words
 from chat.server_frames import (
@@ -54,8 +54,8 @@ class EventsSubscriber(Subscriber):
         super().__init__(websocket, token, request_resync)
         self._actions = actions
         self._worker_watch = worker_watch
-        # The message for which the client was sent that no worker is there; None once it was sent
-        # anything that shows that a worker is there.
+        # The id of the message for which the client got `no_worker`; None after a frame that proves
+        # that there is a worker.
         self._absence_sent_for: str | None = None
 
     def on_session(self, session: Session) -> None:
@@ -63,7 +63,7 @@ class EventsSubscriber(Subscriber):
         self._absence_sent_for = None
         self._worker_watch.check(self)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: SessionEvent) -> None:
         if event.type == "unserved":
             self._send_unserved(**event.data)
         elif event.type == "message":

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from chat.channel import Event
+from chat.channel import SessionEvent
 from chat.errors import ChatError, Invalid, words
 from chat.ids import new_id, timestamp
 from chat.server_frames import PlainSchema
@@ -32,7 +32,7 @@ class PlainSubscriber(Subscriber):
         *,
         at_handshake: Session,
     ) -> None:
-        """Replies that had ended in ``at_handshake``, the session then, are not sent."""
+        """``at_handshake`` is the session at the handshake. Replies that had ended are not sent."""
         super().__init__(websocket, token, request_resync)
         self._actions = actions
         ended = _ended_replies(at_handshake)
@@ -45,7 +45,7 @@ class PlainSubscriber(Subscriber):
         for reply in _ended_replies(session)[self._first :]:
             self._send_reply(reply)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: SessionEvent) -> None:
         if event.type == "message" and "reply_to" in event.data["message"]:
             self._send_reply(event.data["message"])
 

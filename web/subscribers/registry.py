@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from chat.channel import Event
+from chat.channel import SessionEvent
 from web.subscribers.subscriber import Subscriber
 
 
@@ -46,7 +46,7 @@ class SubscriberRegistry:
         with self._lock:
             return [each for subscribers in self._by_token.values() for each in subscribers]
 
-    def deliver(self, event: Event) -> None:
+    def deliver(self, event: SessionEvent) -> None:
         """Deliver an event to the subscribers of its session."""
         for subscriber in self.of_session(event.token):
             if event.type == "erased":

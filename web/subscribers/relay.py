@@ -9,9 +9,9 @@ import time
 import redis
 
 from chat.background import start_background_thread
-from chat.channel import Event, Listener, MalformedEvent, Subscribed
+from chat.channel import Listener, MalformedEvent, SessionEvent, Subscribed
 from chat.outage import Outage
-from chat.redis_client import UNREACHABLE
+from chat.redis_client import UNAVAILABLE
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.resync import Resync
 from web.subscribers.subscriber import Subscriber
@@ -33,7 +33,7 @@ class Relay:
         self._subscribers = subscribers
         self._resync = resync
         self._lock = threading.Lock()
-        # By token: set while the session's events arrive.
+        # By token: an event that is set while the subscription is confirmed.
         self._confirmed: dict[str, threading.Event] = {}
         self._started = False
 
@@ -59,14 +59,14 @@ class Relay:
 
     def run(self) -> None:
         """Deliver events, forever; reconnect whenever the connection to Redis is lost."""
-        outage = Outage(log, "no events reach the sockets")
+        outage = Outage(log, "events are not delivered to WebSockets")
         while True:
             try:
                 self._connect()
                 while True:
                     self._read()
                     outage.worked()
-            except (*UNREACHABLE, OSError) as error:
+            except (*UNAVAILABLE, OSError) as error:
                 time.sleep(outage.failed(error))
 
     def _connect(self) -> None:
@@ -84,7 +84,7 @@ class Relay:
             log.error("an event could not be read: %s", error)
             return
         match received:
-            case Event():
+            case SessionEvent():
                 self._subscribers.deliver(received)
             case Subscribed(token):
                 confirmed = self._confirmed.get(token)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
-from chat.errors import Busy, Internal, SessionGone
+from chat.errors import Internal, RedisUnavailable, SessionGone
 from chat.outage import Outage
 from chat.session_store import SessionStore
 from web.subscribers.registry import SubscriberRegistry
@@ -37,13 +37,13 @@ class Resync:
         self._to_compare: set[str] = set()  # tokens
 
     def request(self, subscriber: Subscriber) -> None:
-        """Have the session sent to a subscriber again, soon."""
+        """Request that a subscriber is sent its session again; returns at once."""
         with self._lock:
             self._requested.add(subscriber)
         self._wake_up.set()
 
     def compare_revisions(self, token: str) -> None:
-        """Have a session's subscribers checked, soon, for events that were missed.
+        """Request a check of a session's subscribers for missed events; returns at once.
 
         Call it when Redis has confirmed a subscription: earlier events may not have arrived.
         """
@@ -58,8 +58,8 @@ class Resync:
             self._wake_up.set()
 
     def run(self) -> None:
-        """Do what was asked for, forever."""
-        outage = Outage(log, "sockets cannot be shown their sessions again")
+        """Handle the requests in a loop."""
+        outage = Outage(log, "sessions cannot be resynced")
         check_at = time.monotonic() + ENDED_CHECK_INTERVAL
         while True:
             self._wake_up.wait(max(0.0, check_at - time.monotonic()))
@@ -71,7 +71,7 @@ class Resync:
                 self._resync_changed()
                 self._send_sessions()
                 outage.worked()
-            except (Busy, Internal) as error:
+            except (RedisUnavailable, Internal) as error:
                 time.sleep(outage.failed(error))
                 self._wake_up.set()
 
@@ -108,7 +108,7 @@ class Resync:
             except Internal as error:  # only this session is affected
                 log.warning("a session cannot be read: %s", error)
                 subscriber.websocket.close(1011, "internal error")
-            except Busy:
+            except RedisUnavailable:
                 with self._lock:
                     self._requested.add(subscriber)
                 raise

@@ -1,4 +1,4 @@
-"""What one WebSocket has been sent of its session: everything, once and in order.
+"""Tracks which revision of its session one client has, and sends it each later event once.
 
 Revision: each event that changes a session names its own revision and the revision before it, and
 a subscriber sends an event only if the revision before it is the last one that the client has.
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chat.channel import Event
+from chat.channel import SessionEvent
 from chat.session_store import Session
 from web.subscribers.command_queue import Command
 from web.transport.websocket import WebSocket
@@ -34,17 +34,17 @@ class Subscriber:
     def __init__(
         self, websocket: WebSocket, token: str, request_resync: Callable[[Subscriber], None]
     ) -> None:
-        """``request_resync`` has the history read and `send_session` called, soon."""
+        """``request_resync`` requests a call of `send_session` and returns at once."""
         self.websocket = websocket
         self.token = token
         self.rev = 0
-        # Whether Redis confirmed the subscription before the history was read that is sent next.
-        # If not, that history may lack an event that did not arrive here either.
+        # Whether Redis confirmed the subscription before the next history was read. If not, an
+        # event may be missing from both the history and what arrives here.
         self.subscription_confirmed = True
         self._request_resync = request_resync
         self._lock = threading.RLock()
         self._blocks_buffering = 0
-        self._buffer: deque[Event] = deque(maxlen=MAX_BUFFERED)
+        self._buffer: deque[SessionEvent] = deque(maxlen=MAX_BUFFERED)
         self._synced = False
 
     @property
@@ -65,7 +65,7 @@ class Subscriber:
                 while self._buffer and not self._blocks_buffering:
                     self._send_event(self._buffer.popleft())
 
-    def deliver(self, event: Event) -> None:
+    def deliver(self, event: SessionEvent) -> None:
         """Send an event, or buffer it while a `buffering` block runs."""
         with self._lock:
             if self._blocks_buffering:
@@ -96,7 +96,7 @@ class Subscriber:
         """Close the WebSocket, since its session has ended."""
         self.websocket.close(1008, "session expired or erased")
 
-    def _send_event(self, event: Event) -> None:
+    def _send_event(self, event: SessionEvent) -> None:
         if event.rev is None:  # the session has not changed
             if event.prev is None or (self._synced and self.rev <= event.prev):
                 self.on_event(event)
@@ -114,7 +114,7 @@ class Subscriber:
         """Send the session. Called with the first history and after each gap."""
         raise NotImplementedError
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: SessionEvent) -> None:
         """Send an event. Called for each one that is new to the client, in order."""
         raise NotImplementedError
 

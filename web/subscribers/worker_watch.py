@@ -10,7 +10,7 @@ from itertools import islice
 import redis
 
 from chat.background import start_background_thread
-from chat.channel import Event
+from chat.channel import SessionEvent
 from chat.errors import ChatError
 from chat.mailbox import Mailbox
 from chat.worker_presence import ABSENT_AFTER, Absence, last_seen
@@ -121,4 +121,4 @@ class WorkerWatch:
             data = {"reply_to": message_id, "no_worker": self._absent}
             for subscriber in by_token[token]:
                 # The event holds up to this revision: a later change may have served the message.
-                subscriber.deliver(Event(token, "unserved", data, rev=None, prev=rev))
+                subscriber.deliver(SessionEvent(token, "unserved", data, rev=None, prev=rev))

@@ -15,10 +15,10 @@ import time
 from collections import deque
 from contextlib import suppress
 
-# The bound for frames that wait behind the one that is being written. A frame that need not wait
-# may be larger: a long history is the first frame that a client gets.
+# The bound for frames that wait behind the one that is being written. A frame that is sent at
+# once may be larger: a long history is the first frame that a client gets.
 MAX_QUEUED = 1024 * 1024  # bytes
-# A frame costs some 50 bytes beside its own, and the answer to a ping has only two: without this
+# A frame has about 50 bytes of overhead, and the answer to a ping has only two: without this
 # bound, a flood of pings would fill many times MAX_QUEUED. Frames with text reach MAX_QUEUED first.
 MAX_FRAMES = 20_000
 
@@ -37,12 +37,12 @@ class SendQueue:
     to end the connection.
     """
 
-    def __init__(self, sock: socket.socket, send_within: float, close_within: float) -> None:
+    def __init__(self, sock: socket.socket, send_timeout: float, close_timeout: float) -> None:
         """``send_within`` and ``close_within`` are in seconds, as in `Times`."""
         self.deadline = math.inf
         self._sock = sock
-        self._send_within = send_within
-        self._close_within = close_within
+        self._send_timeout = send_timeout
+        self._close_timeout = close_timeout
         self._lock = threading.Lock()
         self._queued: deque[bytes] | None = None  # behind the writer's frame; None: no writer
         self._queued_bytes = 0
@@ -74,7 +74,7 @@ class SendQueue:
             if self._closed:
                 return
             self._closed = True
-            self.deadline = time.monotonic() + (within or self._send_within)
+            self.deadline = time.monotonic() + (within or self._send_timeout)
             if discard and self._queued:
                 self._discard_queued()
             self._write(frame)
@@ -125,7 +125,7 @@ class SendQueue:
 
     def _set_frame_deadline(self) -> None:
         if not self._closed:  # the deadline of `close` is for all frames together
-            self.deadline = time.monotonic() + self._send_within
+            self.deadline = time.monotonic() + self._send_timeout
 
     def _all_written(self) -> None:
         self._queued = None
@@ -134,7 +134,7 @@ class SendQueue:
             return
         self.deadline = math.inf
         if self._closed:
-            self.deadline = time.monotonic() + self._close_within
+            self.deadline = time.monotonic() + self._close_timeout
             with suppress(OSError):  # the connection has ended
                 self._sock.shutdown(socket.SHUT_WR)
 

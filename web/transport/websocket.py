@@ -34,9 +34,9 @@ class Times:
 
     ping_interval: float = 25.0
     # A dead client must be noticed within 50 s: ping_interval + pong_within < 50.
-    pong_within: float = 20.0
-    send_within: float = 10.0  # to send one frame, or after `close` all that is queued
-    close_within: float = 2.0  # for the client to end the connection once all is sent
+    pong_timeout: float = 20.0
+    send_timeout: float = 10.0  # to send one frame, or after `close` all that is queued
+    close_timeout: float = 2.0  # for the client to end the connection once all is sent
 
 
 class WebSocket(Server):  # type: ignore[misc]
@@ -63,10 +63,10 @@ class WebSocket(Server):  # type: ignore[misc]
         self.closed = False
         self.close_reason = CloseReason.ABNORMAL_CLOSURE  # until one side sends a close frame
         self._lock = threading.Lock()  # frames are queued in the order in which wsproto made them
-        self._send_queue = SendQueue(self.sock, times.send_within, times.close_within)
+        self._send_queue = SendQueue(self.sock, times.send_timeout, times.close_timeout)
         self._times = times
         self._assembler = MessageAssembler()
-        self._ping_timer = PingTimer(times.ping_interval, times.pong_within, time.monotonic())
+        self._ping_timer = PingTimer(times.ping_interval, times.pong_timeout, time.monotonic())
         self._time_slice = TimeSlice()
         self.sock.settimeout(None)  # the server had set its timeout for HTTP responses
 
@@ -141,7 +141,7 @@ class WebSocket(Server):  # type: ignore[misc]
             if closed:
                 self.abort()
             else:
-                self._close_slow_client(within=self._times.close_within)
+                self._close_slow_client(within=self._times.close_timeout)
         elif now >= self._ping_timer.deadline:
             if self._ping_timer.is_unanswered:
                 self.abort(reset=True)
@@ -185,7 +185,7 @@ class WebSocket(Server):  # type: ignore[misc]
             except LocalProtocolError:
                 return  # the client has closed; `receive` will see it next
         if not queued:
-            self._close_slow_client(within=self._times.send_within)
+            self._close_slow_client(within=self._times.send_timeout)
 
     def _close_slow_client(self, within: float) -> None:
         code = CloseReason.TRY_AGAIN_LATER

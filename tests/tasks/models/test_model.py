@@ -16,7 +16,7 @@ from tasks.models import Call, Cancelled, model_for
 from tasks.models.hugging_face import HuggingFace
 from tasks.models.openai_chat import OpenAIChat
 from tasks.models.openai_completions import OpenAICompletions
-from tasks.models.retry import MAX_TRIES
+from tasks.models.retry_policy import MAX_TRIES
 from tasks.prompt import PromptMessage
 from tests.standin import reply_to
 from tests.tasks.models.conftest import Reply

@@ -18,7 +18,7 @@ import pytest
 from chat.errors import ModelError, ModelTimeout
 from chat.settings import load_settings
 from tasks.models import Call, Restart, RetryNotice, model_for
-from tasks.models.retry import INITIAL_BACKOFF, MAX_BACKOFF, MAX_REQUESTS, MAX_TRIES
+from tasks.models.retry_policy import INITIAL_BACKOFF, MAX_BACKOFF, MAX_REQUESTS, MAX_TRIES
 from tasks.prompt import PromptMessage
 from tests.processes import free_port
 from tests.tasks.models.conftest import PATHS, FastCall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat.channel import Event
+from chat.channel import SessionEvent
 from chat.session_store import Session
 from web.subscribers.subscriber import MAX_BUFFERED, Subscriber
 
@@ -31,8 +31,8 @@ def session(rev: int) -> Session:
     return Session("token", "Ada", "", [], 0, rev)
 
 
-def change(rev: int) -> Event:
-    return Event("token", "delta", {}, rev=rev, prev=rev - 1)
+def change(rev: int) -> SessionEvent:
+    return SessionEvent("token", "delta", {}, rev=rev, prev=rev - 1)
 
 
 @pytest.fixture
@@ -104,14 +104,14 @@ def test_a_session_that_the_client_has_is_not_sent_again(subscriber):
 
 
 def test_an_event_that_changes_nothing_is_sent_at_any_time(subscriber):
-    subscriber.deliver(Event("token", "wait", {}, rev=None, prev=None))
+    subscriber.deliver(SessionEvent("token", "wait", {}, rev=None, prev=None))
     subscriber.deliver(change(9))  # a gap
-    subscriber.deliver(Event("token", "wait", {}, rev=None, prev=None))
+    subscriber.deliver(SessionEvent("token", "wait", {}, rev=None, prev=None))
     assert subscriber.sent == ["wait", "wait"]
 
 
 def test_an_event_that_holds_up_to_a_revision_is_not_sent_after_a_later_one(subscriber):
-    subscriber.deliver(Event("token", "unserved", {}, rev=None, prev=7))
+    subscriber.deliver(SessionEvent("token", "unserved", {}, rev=None, prev=7))
     subscriber.deliver(change(8))
-    subscriber.deliver(Event("token", "unserved", {}, rev=None, prev=7))
+    subscriber.deliver(SessionEvent("token", "unserved", {}, rev=None, prev=7))
     assert subscriber.sent == ["unserved", 8]

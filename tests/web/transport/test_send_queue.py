@@ -14,7 +14,7 @@ from web.transport.send_queue import MAX_FRAMES, MAX_QUEUED, SendQueue
 )
 def test_the_queue_is_bounded_for_frames_of_any_size(size, max_frames):
     near, far = socket.socketpair()
-    queue = SendQueue(near, send_within=60, close_within=1)
+    queue = SendQueue(near, send_timeout=60, close_timeout=1)
     accepted = 0
     while queue.put(b"x" * size):
         accepted += 1

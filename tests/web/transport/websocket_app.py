@@ -31,9 +31,9 @@ def create_app() -> Flask:
     routes = Blueprint("websockets", __name__)
     patient = WebSocketRoutes()
     quick = WebSocketRoutes(
-        Times(ping_interval=QUICK, pong_within=QUICK, send_within=QUICK / 2, close_within=QUICK)
+        Times(ping_interval=QUICK, pong_timeout=QUICK, send_timeout=QUICK / 2, close_timeout=QUICK)
     )
-    lasting = WebSocketRoutes(Times(close_within=600.0))
+    lasting = WebSocketRoutes(Times(close_timeout=600.0))
     watchers: set[WebSocket] = set()
     all_websockets: set[WebSocket] = set()
     may_read = threading.Event()

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 import requests
 
-from terminal import prompt
+from terminal import interactive
 from terminal.session_client import SessionClient
 from tests import directives
 from tests.clients import begin, history
@@ -73,7 +73,7 @@ def test_a_ctrl_c_after_a_reply_does_not_stop_the_next_one(system, monkeypatch):
     lines = iter(["one", directives.words(20, delay=0.02), "/quit"])
 
     class CtrlCAfterReply(SessionClient):
-        """Raises SIGINT once, after the first reply has come and before the next prompt."""
+        """Raises SIGINT once, after the first reply has come and before the next interactive."""
 
         pressed = False
 
@@ -90,11 +90,11 @@ def test_a_ctrl_c_after_a_reply_does_not_stop_the_next_one(system, monkeypatch):
         return client
 
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
-    monkeypatch.setattr(prompt, "echo_off", nullcontext)
-    monkeypatch.setattr(prompt, "restored_modes", lambda *_: nullcontext())
+    monkeypatch.setattr(interactive, "echo_off", nullcontext)
+    monkeypatch.setattr(interactive, "restored_modes", lambda *_: nullcontext())
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        prompt.Prompt(open_chat, open_chat).run()
+        interactive.InteractiveChat(open_chat, open_chat).run()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -16,7 +16,7 @@ from tasks.models.failures import (
     PromptTooLong,
     TransientError,
 )
-from tasks.models.retry import (
+from tasks.models.retry_policy import (
     INITIAL_BACKOFF,
     MAX_BACKOFF,
     MAX_LOADING_PAUSE,
@@ -24,8 +24,8 @@ from tasks.models.retry import (
     MAX_TRIES,
     Abort,
     Failure,
-    Retry,
     RetryAfter,
+    RetryPolicy,
 )
 
 MODEL_TIMEOUT = 120.0
@@ -42,7 +42,7 @@ class Message:
         self.pauses: list[float] = []
         self.notices: list[tuple[str, float]] = []
         self.error: Exception | None = None  # None: the timeout was over
-        retry, now = Retry(), 0.0
+        retry, now = RetryPolicy(), 0.0
         while now < timeout:
             failure, progress = failures[min(self.requests, len(failures) - 1)]
             self.requests += 1
@@ -57,7 +57,7 @@ class Message:
 
 
 def first_decision(failure: Failure) -> RetryAfter:
-    decision = Retry().decide(failure, progress=False, time_left=MODEL_TIMEOUT)
+    decision = RetryPolicy().decide(failure, progress=False, time_left=MODEL_TIMEOUT)
     assert isinstance(decision, RetryAfter)
     return decision
 
@@ -81,7 +81,7 @@ def test_replies_that_fail_together_are_not_retried_together():
 @pytest.mark.parametrize("kind", [ModelRefused, BadRequest])
 def test_a_refusal_is_final(kind):
     refused = kind("HTTP 400: no")
-    assert Retry().decide(refused, progress=True, time_left=100) == Abort(refused)
+    assert RetryPolicy().decide(refused, progress=True, time_left=100) == Abort(refused)
 
 
 def test_a_prompt_that_is_too_long_is_retried_once_after_a_pause():
@@ -123,7 +123,7 @@ def test_without_a_retry_after_or_with_a_short_one_the_pause_is_the_usual_one():
 @pytest.mark.parametrize("retry_after", [None, 30.0, 1e9, float("inf")])
 def test_a_pause_past_the_deadline_aborts_at_once(retry_after):
     busy = TransientError("HTTP 429: busy", retry_after=retry_after, busy=True)
-    decision = Retry().decide(busy, progress=False, time_left=0.5)
+    decision = RetryPolicy().decide(busy, progress=False, time_left=0.5)
     assert isinstance(decision, Abort)
     assert decision.error.code == "model_unavailable"
 

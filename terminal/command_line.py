@@ -12,9 +12,9 @@ import click
 
 from terminal.errors import Failed
 from terminal.http_client import begin_session, check_url, is_alive
+from terminal.interactive import InteractiveChat
 from terminal.notices import notice_if_slow
 from terminal.pipe import INTERRUPTED, read_message, send_once
-from terminal.prompt import Prompt
 from terminal.session_client import SessionClient
 from terminal.token_file import TokenFile
 from terminal.transcript import clean
@@ -65,7 +65,7 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
         url = check_url(url)
         file = TokenFile(token_file) if token_file else None
         if all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
-            Prompt(open_first, open_new).run()
+            InteractiveChat(open_first, open_new).run()
         else:
             sys.exit(send_once(open_first, read_message()))
     except Failed as error:

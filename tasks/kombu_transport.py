@@ -1,6 +1,6 @@
 """kombu's Redis transport with three corrections for Celery's broker.
 
-kombu 5.7 raises an error reply of Redis as a fault of the caller, passes every queue entry to
+kombu 5.7 raises an error reply of Redis as a programming error, passes every queue entry to
 Celery unchecked, and needs to write to Redis before a worker can consume. Each of these may end a
 worker.
 """
@@ -19,8 +19,8 @@ from kombu.exceptions import KombuError
 from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 
-from chat.redis_client import REFUSED
-from tasks.queue_entry import PARSE_ERRORS, QUEUE, InvalidMessage, celery_message, read_entry
+from chat.redis_client import ERROR_REPLIES
+from tasks.queue_entry import PARSE_ERRORS, QUEUE, InvalidTaskMessage, celery_message, read_entry
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Channel(redis.Channel):
         try:
             # Entries of other queues are replies to remote control commands.
             message = celery_message(read_entry(raw)) if queue == QUEUE else self._read(raw)
-        except InvalidMessage as error:
+        except InvalidTaskMessage as error:
             log.warning("dropped %s from the queue", error)
         else:
             self.connection._deliver(message, queue)
@@ -86,7 +86,7 @@ class Channel(redis.Channel):
             exchange = bytes_to_str(payload["channel"]).partition(".")[2].split("/", 1)[0]
             queue = self._fanout_to_queue[exchange]
             message = self._read(payload["data"], commands=exchange.endswith("pidbox"))
-        except (LookupError, InvalidMessage):
+        except (LookupError, InvalidTaskMessage):
             log.warning("dropped a remote control message that cannot be read")
             return False
         self.connection._deliver(message, queue)
@@ -106,7 +106,7 @@ class Channel(redis.Channel):
             if commands:
                 content["method"]
         except (*PARSE_ERRORS, KombuError):
-            raise InvalidMessage("a remote control message that cannot be read") from None
+            raise InvalidTaskMessage("a remote control message that cannot be read") from None
         return message
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
@@ -132,7 +132,7 @@ class Transport(redis.Transport):
     """A transport that handles an error reply of Redis as a failed connection."""
 
     Channel = Channel
-    connection_errors = (*redis.Transport.connection_errors, *REFUSED)
+    connection_errors = (*redis.Transport.connection_errors, *ERROR_REPLIES)
 
 
 class Connection(connection.Connection):

@@ -47,7 +47,7 @@ class Abort(NamedTuple):
     error: ModelError
 
 
-class Retry:
+class RetryPolicy:
     """Decides about all requests for one message. Every repeated request is decided here."""
 
     def __init__(self) -> None:

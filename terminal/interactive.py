@@ -22,9 +22,9 @@ from terminal.keyboard import (
     enable_line_editing,
     fits_on_one_row,
 )
-from terminal.modes import restored_modes
 from terminal.notices import SilenceTimer, unexplained_delay
 from terminal.session_client import SessionClient
+from terminal.terminal_modes import restored_modes
 from terminal.transcript import Transcript, clean, delay_reason, note
 
 HELP = """\
@@ -48,7 +48,7 @@ class _Leave(Exception):
     """The person leaves the chat."""
 
 
-class Prompt:
+class InteractiveChat:
     """One person at one terminal.
 
     ``open_first`` opens the first chat, ``open_new`` another one; both may raise `Failed`.

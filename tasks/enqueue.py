@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 _one_at_a_time = threading.Lock()
 _LOCK_TIMEOUT = 2.0  # seconds
 
-_outage = Outage(log, "tasks cannot be enqueued; recovery makes up for them")
+_outage = Outage(log, "tasks cannot be enqueued, recovery will do it")
 
 
 def enqueue_reply(token: str) -> None:

@@ -144,7 +144,7 @@ def test_a_terminal_that_is_gone_ends_the_client_without_an_error(system, tmp_pa
 def test_a_bug_restores_the_modes(system):
     bug = "from terminal.transcript import Transcript; Transcript._reply = lambda *_: 1 / 0"
     options = ["--name", "Ada", "--url", system.web.url]
-    start = f"from terminal.command import chat; chat({options!r})"
+    start = f"from terminal.command_line import chat; chat({options!r})"
     ada = Person(sys.executable, "-c", f"{bug}; {start}")
     ada.is_asked()
     ada.types("hello")
