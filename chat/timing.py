@@ -20,8 +20,8 @@ LEASE_DURATION = 2.5
 # LEASE_DURATION + RECOVERY_INTERVAL.
 RECOVERY_INTERVAL = 0.5
 
-# A task that no worker took for this time may be lost. A shorter time would enqueue a second one for
-# sessions whose first one is only slow: WAKE_UP_LOST_AFTER > RECOVERY_INTERVAL.
+# A task that no worker took for this time may be lost. A shorter time would enqueue a second task
+# for sessions whose first one is only slow: WAKE_UP_LOST_AFTER > RECOVERY_INTERVAL.
 WAKE_UP_LOST_AFTER = 2.0
 
 # A worker continues a reply while Redis is away for this long, then leaves it to recovery. It may
