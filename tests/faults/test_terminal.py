@@ -21,7 +21,7 @@ PARTIAL = "echo: please w0"  # of a reply that stops before token 3
 
 def reply_on(screen):
     """Return the only reply on a screen without the notes between its parts."""
-    return "".join(re.findall("(?:Bot: |Bot (continued): )(.*?)\r\n", screen))
+    return "".join(re.findall(r"(?:Bot: |Bot \(continued\): )(.*?)\r\n", screen))
 
 
 def test_a_web_process_is_killed_during_a_reply_and_every_word_is_printed_once(system, ada):

@@ -38,9 +38,9 @@ def test_a_text_that_is_not_an_address_is_refused(given):
 @pytest.mark.parametrize(
     ("status", "body", "headers", "message"),
     [
-        (404, b"<html>", {}, r"is no such chat \(HTTP 404\)"),
-        (200, b"{}", {}, "is no such chat"),
-        (200, b'{"token": "../x"}', {}, "is no such chat"),
+        (404, b"<html>", {}, r"is not this chat \(HTTP 404\)"),
+        (200, b"{}", {}, "is not this chat"),
+        (200, b'{"token": "../x"}', {}, "is not this chat"),
         (400, b'{"detail": {"msg": "Enter a valid name"}}', {}, "does not take this name: Enter a"),
         (429, b"", {"Retry_After": "7"}, "try again in 7 seconds"),
         (503, b"", {}, "cannot begin a session right now"),

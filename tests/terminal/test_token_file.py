@@ -33,7 +33,7 @@ def test_a_token_replaces_one_that_others_could_read(tmp_path):
     path = tmp_path / "token"
     path.write_text(TOKEN)
     path.chmod(0o644)
-    with pytest.raises(Failed, match=f"Others may read .*chmod 600 {path}"):
+    with pytest.raises(Failed, match=f"Other users can read .*chmod 600 {path}"):
         TokenFile(path).load()
     TokenFile(path).save(TOKEN)
     assert TokenFile(path).load() == TOKEN

@@ -31,7 +31,7 @@ def exchange(reply=None, **more):
 def replies_in(text):
     """Return the replies in a printed text. A new attempt is a reply of its own."""
     replies = []
-    for line in re.split(r"\n(?=Ada: |Bot: |Bot (continued): |· )|^", text):
+    for line in re.split(r"\n(?=Ada: |Bot: |Bot \(continued\): |· )|^", text):
         label, _, words = line.partition(": ")
         if label == "Bot":
             replies.append(words)
@@ -118,7 +118,7 @@ def test_a_failure_is_printed_once_although_the_history_gives_the_reply_an_id():
         snapshot_of(exchange(Reply("", status="failed", error="No model."))),
         snapshot_of(exchange(Reply("b1", status="failed", error="No model."))),
     )
-    assert text.count("No whole reply") == 1
+    assert text.count("The reply failed") == 1
 
 
 @pytest.mark.parametrize(
