@@ -49,7 +49,7 @@ def test_text_that_comes_within_the_flush_interval_is_written_as_one_delta(
         yield "one "
         yield "two "
         yield "three "
-        clock.sleep(FLUSH_INTERVAL)
+        clock.sleep(FLUSH_INTERVAL * 1.01)
         yield "four "
         yield "five"
 
@@ -65,7 +65,7 @@ def test_text_needs_a_flush_after_the_interval_even_if_the_model_is_silent(
         yield "one "
         yield "two"
         assert not generation.needs_flush()
-        clock.sleep(FLUSH_INTERVAL)
+        clock.sleep(FLUSH_INTERVAL * 1.01)
         assert generation.needs_flush()
         generation.flush()
         assert texts(store, token)[1] == "Bot: one two"
@@ -98,7 +98,7 @@ def test_an_unconfirmed_delta_is_sent_again_unchanged(
         setattr(unreliable, lost, 1)
         yield "one "  # not confirmed
         yield "two"
-        clock.sleep(FLUSH_INTERVAL)
+        clock.sleep(FLUSH_INTERVAL * 1.01)
         generation.flush()
 
     with published_events(client, token) as events:
@@ -150,7 +150,7 @@ def test_a_stopped_reply_gets_no_more_text(generation, mailbox, store, token, cl
     def script(call):
         yield "one "
         mailbox.stop(token, generation.claim.message_id)
-        clock.sleep(FLUSH_INTERVAL)
+        clock.sleep(FLUSH_INTERVAL * 1.01)
         yield "two"
         pytest.fail("the model goes on")
 

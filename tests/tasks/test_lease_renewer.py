@@ -77,7 +77,7 @@ def test_text_that_has_waited_is_flushed_while_the_model_is_silent(
         yield "two"
         renewer.flush([generation])
         assert texts(store, token)[1] == "Bot: one "  # too early
-        clock.sleep(FLUSH_INTERVAL)
+        clock.sleep(FLUSH_INTERVAL * 1.01)
         renewer.flush([generation])
         assert texts(store, token)[1] == "Bot: one two"
 
@@ -92,7 +92,7 @@ def test_a_lost_lease_does_not_keep_the_renewer_from_flushing_the_others(
     def other_script(call):
         yield "one "
         yield "two"
-        clock.sleep(FLUSH_INTERVAL)
+        clock.sleep(FLUSH_INTERVAL * 1.01)
         renewer.flush([lost, other])
         assert texts(store, other.claim.token)[1] == "Bot: one two"
 
