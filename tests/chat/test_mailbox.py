@@ -10,10 +10,12 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-from chat.channel import channel
+from chat.channel import Event, channel, parse_event
 from chat.errors import SessionGone, UnknownMessage
 from chat.ids import new_id
 from chat.mailbox import MAX_CLAIMS, Accepted, Claim, Mailbox, Unserved
+from chat.server_frames import DeltaSchema, MessageFrameSchema, StartSchema, WaitSchema
+from chat.session_schema import BOT, HUMAN
 from chat.session_store import LEASED, QUEUED, UNSTARTED, SessionStore
 
 TTL = 3600
@@ -57,14 +59,24 @@ def expire_lease(client: redis.Redis, token: str) -> None:
 @contextmanager
 def told(client: redis.Redis, token: str) -> Iterator[list[dict]]:
     """Collect what the session's channel told while the block ran."""
-    events: list[dict] = []
+    frames: list[dict] = []
+    with published(client, token) as events:
+        yield frames
+    for event in events:
+        frames.append({**json.loads(event.frame), "rev": event.rev, "prev": event.prev})
+
+
+@contextmanager
+def published(client: redis.Redis, token: str) -> Iterator[list[Event]]:
+    """Collect the events of a session while the block runs."""
+    events: list[Event] = []
     with client.pubsub() as pubsub:
         pubsub.subscribe(channel(token))
         assert pubsub.get_message(timeout=5)["type"] == "subscribe"
         yield events
         client.publish(channel(token), "the end")
         while (data := pubsub.get_message(timeout=5)["data"]) != "the end":
-            events.append(json.loads(data))
+            events.append(parse_event(token, data.encode()))
 
 
 # accept
@@ -232,7 +244,7 @@ def test_text_is_kept_to_the_letter(mailbox, store, client, token, text):
         claim = claimed(mailbox, token)
         mailbox.append(token, claim.lease_id, 1, 0, text)
     assert texts(store, token) == ["Human: " + text, "Bot: " + text]
-    assert events[0]["message"]["msg"] == "Human: " + text
+    assert events[0]["msg"] == text
     assert events[-1]["text"] == text
 
 
@@ -489,8 +501,49 @@ def test_each_event_names_the_revision_before_it(mailbox, store, client, token):
         mailbox.stop(token, message_id)
     kinds = [event["type"] for event in events]
     assert kinds == ["message", "start", "delta", "start", "message", "start", "message"]
-    assert [event["prev"] for event in events] == ["0", *(event["rev"] for event in events[:-1])]
-    assert store.revisions([token, "none"]) == {token: int(events[-1]["rev"]), "none": None}
+    assert [event["prev"] for event in events] == [0, *(event["rev"] for event in events[:-1])]
+    assert store.revisions([token, "none"]) == {token: events[-1]["rev"], "none": None}
+
+
+SCHEMAS = {
+    "human": MessageFrameSchema(),
+    "reply": MessageFrameSchema(),
+    "failed": MessageFrameSchema(),
+    "start": StartSchema(),
+    "delta": DeltaSchema(),
+    "wait": WaitSchema(),
+}
+
+
+@pytest.mark.parametrize("text", ['quote " and / and \\', "nul \x00 tab \t", "😀é\u2028", "Bot: x"])
+def test_each_frame_is_published_as_its_schema_dumps_it(mailbox, store, client, token, text):
+    with published(client, token) as events:
+        say(mailbox, token, text)
+        claim = claimed(mailbox, token)
+        mailbox.publish_wait(token, claim.message_id, "busy", 1.5)
+        mailbox.append(token, claim.lease_id, 1, 0, text)
+        mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 1, text=text)
+        say(mailbox, token, text)
+        claim = claimed(mailbox, token)
+        mailbox.restart(token, claim.lease_id, 1)
+        mailbox.commit(token, claim.lease_id, claim.reply_id, 2, 0, "model_timeout")
+        stopped = say(mailbox, token, text)
+        mailbox.stop(token, stopped)
+        store.erase(token)
+    frames = {
+        e.type: [json.loads(f.frame) for f in events if f.type == e.type] for e in events[:-1]
+    }
+    assert set(frames) == set(SCHEMAS)
+    for kind, schema in SCHEMAS.items():
+        fields = schema.dump_fields
+        for frame in frames[kind]:
+            stored = {**frame, "msg": f"{BOT if 'reply_to' in frame else HUMAN}{frame.get('msg')}"}
+            assert frame == schema.dump(stored)
+            assert set(frame) <= set(fields)
+    assert [frame["msg"] for frame in frames["human"]] == [text] * 3
+    assert [frame["text"] for frame in frames["delta"]] == [text] * 2
+    assert [frame["msg"] for frame in frames["reply"]] == [text * 2, ""]
+    assert (events[-1].type, events[-1].frame) == ("erased", b"")
 
 
 def test_nothing_is_left_in_line_when_all_is_answered(mailbox, client, token):

@@ -17,10 +17,11 @@ from hypothesis.stateful import (
 
 from chat.errors import SessionGone, UnknownMessage
 from chat.ids import new_id
-from chat.mailbox import MAX_CLAIMS, Mailbox
+from chat.mailbox import MAX_CLAIMS, Mailbox, Write
 from chat.session_schema import BOT, HUMAN
-from chat.session_store import LEASED, QUEUED, UNSTARTED, SessionStore
+from chat.session_store import LEASED, QUEUED, UNSTARTED, SessionStore, session_keys
 
+TEXTS = ["", "a", " b", "😀", '"\\', "\x00"]
 ENDED = ("done", "stopped", "failed")
 
 
@@ -101,8 +102,15 @@ class Sessions(RuleBasedStateMachine):
     @rule()
     def expire(self):
         if self.client.ttl(self.token) > 0:  # its hour is running
-            self.client.expireat(self.token, 1)
+            for key in self.client.keys(f"*{self.token}"):
+                self.client.expireat(key, 1)
             self.erased = True
+
+    @precondition(lambda self: not self.erased and len(self.sent) > 6)
+    @rule()
+    def delete_the_document_by_hand(self):
+        self.client.delete(self.token)
+        self.erased = self.by_hand = True
 
     # workers
 
@@ -122,19 +130,22 @@ class Sessions(RuleBasedStateMachine):
         self.owner = name
         return Holder(claim)
 
-    @rule(
-        holder=holders, text=st.sampled_from(["a", " b", "😀", '"\\', "\x00"]), twice=st.booleans()
-    )
-    def append(self, holder, text, twice):
-        delta = (holder.claim.lease_id, holder.claim.attempt, holder.n, text)
-        ours = self.mailbox.append(self.token, *delta)
+    @rule(holder=holders, text=st.sampled_from(TEXTS), twice=st.booleans(), renew=st.booleans())
+    def append(self, holder, text, twice, renew):
+        write = Write(
+            self.token, holder.claim.lease_id, holder.claim.attempt, holder.n, text, renew
+        )
+        other = write._replace(token=new_id())  # a session that is gone, in the same script
+        assert self.mailbox.write([other])[0] is False
+        ours = self.mailbox.write([other, write])[1]
         if twice:
-            assert self.mailbox.append(self.token, *delta) == ours
+            assert self.mailbox.write([write, other])[0] == ours
         if ours:
             assert holder.claim.lease_id == self.owner
-            self.lease_is_over = False
-            holder.n += 1
-            holder.said += text
+            self.lease_is_over &= not renew
+            if text:
+                holder.n += 1
+                holder.said += text
 
     @rule(holder=holders)
     def restart(self, holder):
@@ -146,18 +157,21 @@ class Sessions(RuleBasedStateMachine):
             holder.said, holder.n = "", 0
 
     @rule(
-        holder=consumes(holders), error=st.sampled_from(["", "model_timeout"]), twice=st.booleans()
+        holder=consumes(holders),
+        error=st.sampled_from(["", "model_timeout"]),
+        last=st.sampled_from(TEXTS),
+        twice=st.booleans(),
     )
-    def commit(self, holder, error, twice):
+    def commit(self, holder, error, last, twice):
         claim = holder.claim
         before = self.ended()
-        end = (claim.lease_id, claim.reply_id, claim.attempt, holder.n, error)
+        end = (claim.lease_id, claim.reply_id, claim.attempt, holder.n, error, last)
         committed = self.mailbox.commit(self.token, *end)
         if twice:
             assert self.mailbox.commit(self.token, *end) == committed
         if claim.reply_id in self.ended() and claim.reply_id not in before:
             assert claim.lease_id == self.owner
-            self.kept[claim.reply_id] = holder.said
+            self.kept[claim.reply_id] = holder.said + last
 
     @rule(holder=consumes(holders))
     def release(self, holder):
@@ -174,6 +188,7 @@ class Sessions(RuleBasedStateMachine):
         self.mailbox.recover(0, 10)
 
     lease_is_over = False
+    by_hand = False
 
     # promises
 
@@ -187,8 +202,9 @@ class Sessions(RuleBasedStateMachine):
     @invariant()
     def the_history_is_in_order_and_every_reply_single(self):
         if self.erased:
-            kept = self.client.keys("*-*")
-            assert all(key.startswith("chat:erased:") for key in kept)  # nothing brings it back
+            kept = set(self.client.keys("*-*")) - {f"chat:erased:{self.token}"}
+            assert self.token not in kept  # nothing brings it back
+            assert not kept or self.by_hand
             return
         session = self.store.history(self.token)
         messages = session.messages
@@ -222,13 +238,14 @@ class Sessions(RuleBasedStateMachine):
         in_line = self.client.zscore(QUEUED, self.token) is not None
         held = self.client.zscore(LEASED, self.token) is not None
         assert (in_line or held) == unanswered
-        assert (self.client.ttl(self.token) == -1) == unanswered
+        keys = [key for key in session_keys(self.token)[:4] if self.client.exists(key)]
+        assert all((self.client.ttl(key) == -1) == unanswered for key in keys)
 
     @invariant()
     def what_is_not_begun_is_counted(self):
         counted = {member.split()[1] for member in self.client.zrange(UNSTARTED, 0, -1)}
         if self.erased:
-            assert counted == set()
+            assert counted == set() or self.by_hand
             return
         replied = {m.get("reply_to") for m in self.store.history(self.token).messages}
         assert counted == set(self.sent) - replied

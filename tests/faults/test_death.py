@@ -6,6 +6,7 @@ import pytest
 import websocket
 
 from chat.mailbox import MAX_CLAIMS
+from chat.session_store import state_key
 from chat.timing import LEASE_DURATION
 from tests import asks
 from tests.clients import Events, Plain, begin, history
@@ -19,8 +20,7 @@ def opened(system: System) -> Events:
 
 def holder(system: System, token: str) -> str:
     """Return the id of the worker's claim that makes the reply."""
-    turn = system.client.execute_command("JSON.GET", token, "$.generation.lease_id")
-    return str(turn)
+    return str(system.client.hget(state_key(token), "lease_id"))
 
 
 @pytest.mark.parametrize("at", [0, 1, 7])

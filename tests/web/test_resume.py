@@ -17,7 +17,7 @@ from tests.processes import wait_until
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
-from web.subscribers.subscriber import Connection
+from web.subscribers.subscriber import Subscriber
 
 CUTS = 100
 
@@ -82,7 +82,7 @@ def test_a_relay_that_lost_redis_shows_what_was_missed(system):
     assert whole(socket, message_id) == asks.said(ask)
 
 
-class Seen(Connection):
+class Seen(Subscriber):
     """A socket that only notes what it is shown: how many messages there were."""
 
     def on_session(self, session):

@@ -15,12 +15,9 @@ from chat.mailbox import Accepted, Mailbox
 from chat.message_log import log_step
 from chat.server_frames import (
     AckSchema,
-    DeltaSchema,
     ErrorSchema,
     HistorySchema,
-    MessageFrameSchema,
     PongSchema,
-    StartSchema,
     WaitSchema,
 )
 from chat.session_store import Session
@@ -36,9 +33,9 @@ SUBPROTOCOL = "chat.events.v1"
 _ACK = AckSchema()
 _ERROR = ErrorSchema()
 _HISTORY = HistorySchema()
-_MESSAGE = MessageFrameSchema()
 _PONG = PongSchema()
-_PASSED_ON = {"start": StartSchema(), "delta": DeltaSchema(), "wait": WaitSchema()}
+_WAIT = WaitSchema()
+_ENDS = ("human", "reply", "failed")  # events with a whole message
 
 
 class EventsSubscriber(Subscriber):
@@ -68,21 +65,15 @@ class EventsSubscriber(Subscriber):
 
     def on_event(self, event: Event) -> None:
         if event.type == "unserved":
-            self._tell_unserved(**event.data)
+            self._tell_unserved(**json.loads(event.frame))
             return
-        if event.type in _PASSED_ON:
+        if event.type != "human":
             self._told = None  # a client learns from it that somebody is there
-            self._send(_PASSED_ON[event.type], event.data)
-        elif event.type == "message":
-            message = event.data["message"]
-            if "reply_to" in message:
-                self._told = None
-            if message.get("status") == "failed":
-                code = message["error"]
-                failure = {"code": code, "msg": words(code), "reply_to": message["reply_to"]}
-                self._send(_ERROR, failure)
-            else:
-                self._send(_MESSAGE, message)
+        if event.type == "failed":
+            self._send_failed(json.loads(event.frame))
+        else:
+            self.websocket.send(event.frame)
+        if event.type in _ENDS:
             self._watch.look_at(self)  # another message may be the oldest unanswered one now
 
     def on_frame(self, frame: str | bytes) -> Step | None:
@@ -128,7 +119,7 @@ class EventsSubscriber(Subscriber):
             return
         self._told = told
         wait = {"reply_to": reply_to, "code": "busy", "retry_after": ABSENT_AFTER}
-        self._send(_PASSED_ON["wait"], {**wait, "reason": "no_worker"} if no_worker else wait)
+        self._send(_WAIT, {**wait, "reason": "no_worker"} if no_worker else wait)
 
     def _stop(self, message_id: str | None) -> None:
         stopped = message_id or self._mailbox.oldest_unanswered(self.token)
@@ -147,6 +138,10 @@ class EventsSubscriber(Subscriber):
             "retry_after": error.retry_after,
         }
         self._send(_ERROR, refusal)
+
+    def _send_failed(self, reply: dict[str, Any]) -> None:
+        code = reply["error"]
+        self._send(_ERROR, {"code": code, "msg": words(code), "reply_to": reply["reply_to"]})
 
     def _send(self, schema: Schema, data: Any) -> None:
         self.websocket.send(json.dumps(schema.dump(data)))

@@ -52,8 +52,8 @@ class PlainSubscriber(Subscriber):
             self._send_reply(reply)
 
     def on_event(self, event: Event) -> None:
-        if event.type == "message" and "reply_to" in event.data["message"]:
-            self._send_reply(event.data["message"])
+        if event.type in ("reply", "failed"):
+            self._send_reply(json.loads(event.frame))
 
     def on_frame(self, frame: str | bytes) -> Step:
         return lambda: self._accept(frame)

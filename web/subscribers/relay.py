@@ -79,7 +79,7 @@ class Relay:
     def _read(self) -> None:
         try:
             told = self._listener.read()
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
             log.exception("an event could not be read")
             return
         match told:

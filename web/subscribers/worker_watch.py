@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -113,6 +114,6 @@ class WorkerWatch:
                     self._to_look_at.update(batch)
                 raise
             for token, message_id, rev in found:
-                data = {"reply_to": message_id, "no_worker": self._absent}
+                data = json.dumps({"reply_to": message_id, "no_worker": self._absent}).encode()
                 for subscriber in by_token[token]:
                     subscriber.tell(Event(token, "unserved", data, None, rev))

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from simple_websocket import ConnectionClosed, Server
+from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
 from web.transport.send_queue import SendQueue
+from web.transport.text_frame import text_frame
 
 # A message may have this many bytes, all its fragments together.
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -98,12 +100,19 @@ class WebSocket(Server):  # type: ignore[misc]
                 self.ws.receive_data(self._read())
         raise ConnectionClosed(self.close_reason, self.close_message)
 
-    def send(self, data: str) -> None:
+    def send(self, data: str | bytes) -> None:
         """Have a text frame written, after those that wait; do nothing if the link is closed.
 
-        Never waits. A client that leaves too much unread is closed with 1013.
+        ``data`` is text, or the same in UTF-8. Never waits. A client that leaves too much unread is
+        closed with 1013.
         """
-        self._put(TextMessage(data=data))
+        frame = text_frame(data.encode() if isinstance(data, str) else data)
+        with self._lock:
+            if self.closed or self.ws.state is not ConnectionState.OPEN:
+                return  # the latter: the client has closed, which is about to be read
+            fits = self._send_queue.put(frame)
+        if not fits:
+            self._close_slow(within=self._times.send_within)
 
     def close(self, reason: int = CloseReason.NORMAL_CLOSURE, message: str = "") -> None:
         """Close the link once what waits is written; do nothing if it is closed already.
