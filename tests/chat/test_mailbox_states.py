@@ -36,7 +36,7 @@ ENDED = ("done", "stopped", "failed")
 RECOVERY_LOCK = "chat:recovery"
 END_OF_EVENTS = "the end"
 LONG_AGO = 1  # microseconds
-MANY_MESSAGES = 6  # a session is erased or expires only after so many, so that most runs are long
+MANY_MESSAGES = 4  # a session is erased or expires only after so many, so that most runs are long
 
 repeats = st.booleans()
 
@@ -107,7 +107,7 @@ class Sessions(RuleBasedStateMachine):
 
     # The client
 
-    @precondition(lambda self: not self.gone and len(self.sent) < 2 * MANY_MESSAGES)
+    @precondition(lambda self: not self.gone and len(self.sent) < 3 * MANY_MESSAGES)
     @rule(
         text=st.text(min_size=1, max_size=5, alphabet=st.characters(exclude_categories=["Cs"])),
         repeat=repeats,

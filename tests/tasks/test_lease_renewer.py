@@ -7,12 +7,12 @@ import time
 from contextlib import suppress
 
 import pytest
+from tasks.lease_renewer import LeaseRenewer
 
 from chat.mailbox import Claim
 from chat.session_store import LEASED
 from chat.timing import FLUSH_INTERVAL, LEASE_DURATION
 from tasks.generation import Generation
-from tasks.lease_renewer import LeaseRenewer
 from tests.chat.mailbox_steps import end_lease, must_claim, send, texts
 from tests.tasks.conftest import ScriptedModel
 

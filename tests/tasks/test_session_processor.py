@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tasks.lease_renewer import LeaseRenewer
 
 from chat.errors import ModelTimeout
-from tasks.lease_renewer import LeaseRenewer
 from tasks.session_processor import SessionProcessor
 from tests.chat.mailbox_steps import must_claim, send, texts
 from tests.tasks.conftest import ScriptedModel
