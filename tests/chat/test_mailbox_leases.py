@@ -35,6 +35,15 @@ def test_a_repeated_claim_answers_the_same(mailbox, store, token):
     assert len(store.history(token).messages) == 2
 
 
+def test_a_claim_that_resumes_a_reply_still_does_so_when_it_is_repeated(mailbox, client, token):
+    send(mailbox, token, "one")
+    assert not must_claim(mailbox, token).resumed
+    end_lease(client, token)
+    lease_id = new_id()
+    for _ in range(2):
+        assert must_claim(mailbox, token, lease_id).resumed
+
+
 def test_a_session_without_an_unanswered_message_cannot_be_claimed(mailbox, token):
     assert mailbox.claim(token, new_id(), 4) is None
     assert mailbox.claim(new_id(), new_id(), 4) is None

@@ -7,6 +7,8 @@ import pytest
 from chat.errors import SessionGone, UnknownMessage
 from chat.ids import new_id
 from chat.mailbox import Accepted
+from chat.scripts import session_step
+from chat.session_store import session_keys
 from tests.chat.conftest import TTL
 from tests.chat.mailbox_steps import must_claim, send, texts
 
@@ -145,3 +147,16 @@ def test_an_erased_session_leaves_nothing_and_its_worker_loses_the_lease(
     ]  # for a minute, since the request may be repeated
     with pytest.raises(SessionGone):
         store.erase(token)
+
+
+def test_a_repeated_erase_succeeds_again_and_another_one_does_not(client, token):
+    erase = session_step(client, "erase")
+    assert erase(keys=session_keys(token), args=["one request", 60]) == 1
+    assert erase(keys=session_keys(token), args=["one request", 60]) == 1
+    assert erase(keys=session_keys(token), args=["another request", 60]) == 0
+
+
+def test_a_repeated_accept_of_a_later_message_needs_no_task(mailbox, token):
+    send(mailbox, token, "one")
+    second = send(mailbox, token, "two")
+    assert not mailbox.accept(token, second, "two").must_enqueue

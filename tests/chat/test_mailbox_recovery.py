@@ -70,3 +70,14 @@ def test_the_count_of_unanswered_sessions_includes_started_replies(mailbox, stor
     assert mailbox.sessions_unanswered() == 2
     mailbox.commit(token, claim.lease_id, claim.reply_id, 1, 0)
     assert mailbox.sessions_unanswered() == 1
+
+
+def test_a_repeated_recovery_returns_the_same_sessions(mailbox, client, token, monkeypatch):
+    send(mailbox, token, "one")
+    must_claim(mailbox, token)
+    end_lease(client, token)
+    monkeypatch.setattr("chat.mailbox.new_id", lambda: "the same request")
+    assert mailbox.recover(0, 10) == [token]
+    assert mailbox.recover(0, 10) == [token]
+    monkeypatch.undo()
+    assert mailbox.recover(0, 10) == []
