@@ -9,7 +9,7 @@ returns False.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -212,10 +212,6 @@ class Mailbox:
     def append(self, token: str, lease_id: str, attempt: int, n: int, text: str) -> bool:
         """Add delta number ``n`` to the reply and extend the lease; False if the lease is lost."""
         return self.write([Write(token, lease_id, attempt, n, text, renew=True)])[0]
-
-    def renew(self, leases: Iterable[tuple[str, str]]) -> list[bool]:
-        """Extend the lease of each token and lease id; False for each lease that is lost."""
-        return self.write([Write(*lease, attempt=0, n=0, text="", renew=True) for lease in leases])
 
     def restart(self, token: str, lease_id: str, attempt: int) -> bool:
         """End ``attempt``: drop the reply's text and begin anew; False if the lease is lost."""

@@ -8,10 +8,7 @@ local state = read_state()
 if not state then return {'gone', 0, 0} end
 
 if redis.call('SISMEMBER', IDS, message_id) == 1 then
-  -- A repeated request enqueues only for the oldest unanswered message of a queued session.
-  local oldest = message_at(2 * state.answered)
-  local must_enqueue = oldest and oldest.id == message_id and is_queued() or 0
-  return {'accepted', queue_position(message_id), must_enqueue}
+  return {'accepted', queue_position(message_id), needs_task(state, message_id)}
 end
 
 redis.call('JSON.ARRAPPEND', SESSION, '$.messages', message_json)

@@ -10,10 +10,7 @@ local max_claims = tonumber(ARGV[5]) -- of one message, without progress
 local ttl = ARGV[6] -- seconds
 
 local state = read_state()
-if not state then
-  dequeue()
-  return {'gone'}
-end
+if not state then return {'gone'} end
 
 local lease_end = redis.call('ZSCORE', LEASED, SESSION)
 if lease_end and tonumber(lease_end) > now() and not owns_lease(state, lease_id) then

@@ -16,7 +16,7 @@ if human.id ~= message_id then return {'unknown', 0, 0} end
 -- A request that is repeated late must not drop the reply that it has led to.
 local repeated = redis.call('HGET', STATE, 'retried') == request_id
 if human == reply or reply.status == 'streaming' or repeated then
-  return {'accepted', queue_position(human.id), is_queued()}
+  return {'accepted', queue_position(human.id), needs_task(state, human.id)}
 end
 
 redis.call('JSON.ARRPOP', SESSION, '$.messages', -1)

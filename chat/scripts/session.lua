@@ -11,8 +11,8 @@
 -- Keys
 --   SESSION    the RedisJSON document of the session; the key is the token
 --   STATE      hash: what the steps need, and what changes with every delta
---   TEXT       string: the partial text of the reply being generated
---   IDS        set: the ids of the session's human messages
+--   TEXT       string: the partial text of the reply being generated, absent while it is empty
+--   IDS        set: the ids of the session's human messages, absent while there are none
 --   QUEUED     sorted set of tokens, by the time of their last task: sessions that wait for a worker
 --   LEASED     sorted set of tokens, by the time at which the lease ends: sessions with a worker
 --   UNSTARTED  sorted set of "token message-id", by arrival: messages whose reply has not started
@@ -51,8 +51,8 @@
 --   6. Every event that a step publishes has a revision, which is greater than the one before, and
 --      the revision before. The state has the revision of the last event.
 --   7. A reply that has ended does not change. Only retry drops it.
---   8. Nothing but ERASED is left of a session that was erased. Of one that has expired or whose
---      document was deleted by hand, the next step deletes what is left.
+--   8. Nothing but ERASED is left of a session that was erased or has expired. If its document was
+--      deleted by hand, the next step on the session, except write, deletes the rest.
 
 local SESSION, STATE, TEXT, IDS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local QUEUED, LEASED, UNSTARTED = KEYS[5], KEYS[6], KEYS[7]
@@ -81,16 +81,34 @@ local function message_count()
   return redis.call('JSON.ARRLEN', SESSION, '$.messages')[1]
 end
 
--- Return the session's state, or nil if there is no such session. Its document may have been
--- deleted by hand, or have expired: then what is left of the session is deleted too.
-local function read_state()
-  if redis.call('EXISTS', SESSION) == 0 then
-    redis.call('DEL', STATE, TEXT, IDS)
-    return nil
+local function unstarted_member(message_id)
+  return SESSION .. ' ' .. message_id
+end
+
+-- Take the session out of QUEUED and LEASED: it is idle, or gone.
+local function dequeue()
+  redis.call('ZREM', QUEUED, SESSION)
+  redis.call('ZREM', LEASED, SESSION)
+end
+
+-- Delete what is left of a session that has lost its document or its state.
+local function delete_rest()
+  for _, message_id in ipairs(redis.call('SMEMBERS', IDS)) do
+    redis.call('ZREM', UNSTARTED, unstarted_member(message_id))
   end
+  dequeue()
+  redis.call('DEL', STATE, TEXT, IDS)
+end
+
+-- Return the session's state, or nil if there is no such session. Its document may have expired, or
+-- have been deleted by hand: then the rest of the session is deleted too.
+local function read_state()
   local fields = redis.call('HMGET', STATE, 'answered', 'rev', 'reply', 'reply_to', 'lease_id',
     'attempt', 'n', 'claims', 'started', 'released', 'resumed')
-  if not fields[1] then return nil end
+  if not fields[1] or redis.call('EXISTS', SESSION) == 0 then
+    delete_rest()
+    return nil
+  end
   return {
     answered = tonumber(fields[1]),
     rev = fields[2],
@@ -137,18 +155,15 @@ local function enqueue()
   redis.call('ZADD', QUEUED, digits(now()), SESSION)
 end
 
--- Take the session out of QUEUED and LEASED: it is idle, or gone.
-local function dequeue()
-  redis.call('ZREM', QUEUED, SESSION)
-  redis.call('ZREM', LEASED, SESSION)
-end
-
 local function is_queued()
   return redis.call('ZSCORE', QUEUED, SESSION) and 1 or 0
 end
 
-local function unstarted_member(message_id)
-  return SESSION .. ' ' .. message_id
+-- Return 1 if a task must be enqueued for a message that was sent again: it is the oldest unanswered
+-- one of a queued session, whose task may be lost. A task for a later message would do nothing.
+local function needs_task(state, message_id)
+  local oldest = message_at(2 * state.answered)
+  return oldest and oldest.id == message_id and is_queued() or 0
 end
 
 -- Return how many messages of all sessions came earlier and have no reply yet.
@@ -195,7 +210,8 @@ local function end_reply(state, status, error_code, ttl)
   redis.call('DEL', TEXT)
   redis.call('HDEL', STATE, 'reply', 'reply_to', 'lease_id', 'attempt', 'n', 'claims', 'started',
     'released', 'resumed')
-  state.answered, state.reply, state.lease_id = state.answered + 1, false, false
+  state.answered = state.answered + 1
+  state.reply, state.lease_id, state.released, state.resumed = false, false, false, false
   redis.call('HSET', STATE, 'answered', state.answered)
   if message_count() > 2 * state.answered then
     enqueue()

@@ -20,8 +20,8 @@ for index = FIRST_SESSION, #KEYS, 2 do
   local token, state = KEYS[index], KEYS[index + 1]
   if has_no_worker(token) and redis.call('EXISTS', token) == 1 then
     local fields = redis.call('HMGET', state, 'answered', 'rev')
-    local path = '$.messages[' .. 2 * fields[1] .. '].id'
-    local message_id = cjson.decode(redis.call('JSON.GET', token, path))[1]
+    local path = '$.messages[' .. 2 * (fields[1] or 0) .. '].id'
+    local message_id = fields[1] and cjson.decode(redis.call('JSON.GET', token, path))[1]
     if message_id then
       found[#found + 1] = token
       found[#found + 1] = message_id
