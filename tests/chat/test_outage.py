@@ -24,7 +24,7 @@ def test_an_outage_and_its_end_are_each_logged_once(outage, caplog):
     for _ in range(5):
         outage.worked()
     logged = [record.getMessage() for record in caplog.records]
-    assert logged == ["it fails: READONLY You can't write", "it fails: over, it lasted 0.0 s"]
+    assert logged == ["it fails: READONLY You can't write", "it fails: over after 0.0 s"]
 
 
 def test_a_second_cause_is_logged_too(outage, caplog):
