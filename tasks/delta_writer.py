@@ -80,19 +80,21 @@ class DeltaWriter:
                 # Others have text soon, too: what begins now, or streams at the same pace.
                 pause = written_at + WRITE_INTERVAL - time.monotonic()
                 time.sleep(max(pause, FIRST_WRITE_DELAY))
-            written_at = time.monotonic()
+            now = time.monotonic()
             if self.draining:
                 self._abort_all()
             try:
-                asked = self.write()
-                if written_at >= renewals_at:
-                    asked += self.renew()
-                    renewals_at = written_at + _RENEWAL_CHECK
+                written, renewed = self.write(), 0
+                if written:
+                    written_at = now
+                if now >= renewals_at:
+                    renewed = self.renew()
+                    renewals_at = now + _RENEWAL_CHECK
             except RedisUnavailable as error:
                 self._note_failure(error)
                 time.sleep(outage.failed(error))
             else:
-                if asked:
+                if written or renewed:
                     outage.worked()
 
     def write(self) -> int:
