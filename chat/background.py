@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 def start_background_thread(name: str, run: Callable[[], None]) -> None:
     """Run ``run`` in a daemon thread; end the process if ``run`` raises.
 
-    A process without its relay or its lease renewer looks healthy and serves nobody. The process
+    A process without its relay or its delta writer looks healthy and serves nobody. The process
     gets SIGTERM, so that it ends in order and its supervisor starts another one.
     """
 

@@ -1,19 +1,21 @@
 """The pub/sub channel of a session: publishing to it, and the connection that listens to it.
 
-The steps in ``scripts/`` publish what changes a session: ``message`` (a human message, or a reply
-that ended), ``start``, ``delta``, ``erased``. Each of these events has the session's revision and
-the revision before it. ``wait`` changes nothing and has neither.
+A payload is ``REVISION BEFORE TYPE FRAME``: the session's revision, the revision before it, what
+happened, and the frame of ``chat.events.v1`` that says so, byte for byte as WebSockets get it. So a
+web process compares the revisions and passes the frame on; it parses no JSON.
+
+The steps in ``scripts/`` publish what changes a session: ``human`` (a message), ``start``,
+``delta``, ``reply`` (one that ended), ``failed`` (one that ended so) and ``erased`` (no frame).
+``wait`` changes nothing, and both of its revisions are 0.
 """
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import redis
 from redis.connection import Connection
@@ -30,19 +32,17 @@ def channel(token: str) -> str:
     return _PREFIX + token
 
 
-@dataclass(frozen=True)
-class SessionEvent:
+class SessionEvent(NamedTuple):
     """Something that happened to a session."""
 
     token: str
     type: str
-    data: dict[str, Any]
+    frame: bytes  # JSON in UTF-8
     rev: int | None  # None: the event does not change the session
     prev: int | None  # without `rev`: the last revision for which the event holds, None: any
 
 
-@dataclass(frozen=True)
-class Subscribed:
+class Subscribed(NamedTuple):
     """Redis has confirmed the subscription: later events of the session arrive."""
 
     token: str
@@ -52,19 +52,23 @@ class MalformedEvent(Exception):
     """A payload on a session's channel that is not an event."""
 
 
-def publish(client: redis.Redis, token: str, event: dict[str, Any]) -> None:
+def publish(client: redis.Redis, token: str, event_type: str, frame: str) -> None:
     """Publish an event that does not change the session. The steps publish all others."""
-    client.publish(channel(token), json.dumps(event))
+    client.publish(channel(token), f"0 0 {event_type} {frame}")
 
 
-def _parse(token: str, payload: str) -> SessionEvent:
+def parse_event(token: str, payload: bytes) -> SessionEvent:
+    """Return the event in a payload of a session's channel.
+
+    Raises:
+        MalformedEvent: The payload is not an event.
+    """
     try:
-        data = json.loads(payload)
-        rev, prev = data.pop("rev", None), data.pop("prev", None)
-        return SessionEvent(
-            token, data.pop("type"), data, int(rev) if rev else None, int(prev) if prev else None
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        rev, prev, event_type, frame = payload.split(b" ", 3)
+        if rev == b"0":
+            return SessionEvent(token, event_type.decode(), frame, None, None)
+        return SessionEvent(token, event_type.decode(), frame, int(rev), int(prev))
+    except ValueError as error:
         raise MalformedEvent(type(error).__name__) from None
 
 
@@ -137,8 +141,10 @@ class Listener:
             self._send("PING")
             return None
         self._ping_sent = False
-        kind, *rest = self._connection.read_response(disconnect_on_error=False)
-        if kind not in ("subscribe", "message"):
+        kind, *rest = self._connection.read_response(
+            disable_decoding=True, disconnect_on_error=False
+        )
+        if kind not in (b"subscribe", b"message"):
             return None
-        token = rest[0].removeprefix(_PREFIX)
-        return Subscribed(token) if kind == "subscribe" else _parse(token, rest[1])
+        token = rest[0].decode().removeprefix(_PREFIX)
+        return Subscribed(token) if kind == b"subscribe" else parse_event(token, rest[1])

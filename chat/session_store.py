@@ -24,9 +24,24 @@ UNSTARTED = "chat:unstarted"
 _REMEMBER_ERASED = 60  # seconds
 
 
+def state_key(token: str) -> str:
+    """Return the key of a session's state."""
+    return f"chat:state:{token}"
+
+
+def text_key(token: str) -> str:
+    """Return the key of the partial text of a session's reply."""
+    return f"chat:text:{token}"
+
+
+def _ids_key(token: str) -> str:
+    return f"chat:ids:{token}"
+
+
 def session_keys(token: str) -> list[str]:
     """Return the keys of a step on one session, in the order of ``scripts/session.lua``."""
-    return [token, QUEUED, LEASED, UNSTARTED, channel(token), f"chat:erased:{token}"]
+    own = [token, state_key(token), text_key(token), _ids_key(token)]
+    return [*own, QUEUED, LEASED, UNSTARTED, channel(token), f"chat:erased:{token}"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +73,13 @@ class SessionStore:
             "name": session.name,
             "session_start": session.session_start,
             "messages": [],
-            "answered": 0,
-            "rev": "0",
-            "generation": None,
         }
         with translated_errors(), self._redis.pipeline() as pipe:
             pipe.execute_command("JSON.SET", session.token, "$", json.dumps(document))
+            pipe.hset(state_key(session.token), mapping={"answered": 0, "rev": 0})
             if self._ttl:
                 pipe.expire(session.token, self._ttl)
+                pipe.expire(state_key(session.token), self._ttl)
             pipe.execute()
         return session
 
@@ -84,35 +98,46 @@ class SessionStore:
         """
         if not is_token(token):
             raise SessionGone
-        with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
+        # In one transaction: no step comes between the document and the text that belongs to it.
+        with translated_errors(), self._redis.pipeline() as pipe:
             pipe.execute_command("JSON.GET", token)
+            pipe.hmget(state_key(token), "answered", "rev", "reply", "n")
+            pipe.get(text_key(token))
             if self._ttl:
                 # XX: a session with an unanswered message has no expiry, and must not get one.
-                pipe.expire(token, self._ttl, xx=True)
-            found = pipe.execute()[0]
-        if found is None:
+                for key in (token, state_key(token), _ids_key(token)):
+                    pipe.expire(key, self._ttl, xx=True)
+            found, (answered, rev, reply, deltas), text, *_ = pipe.execute()
+        if found is None or answered is None:
             raise SessionGone
         document = json.loads(found)
+        messages = document["messages"]
+        if reply:
+            streaming = messages[2 * int(answered) + 1]
+            streaming["msg"] += text or ""
+            streaming["n"] = int(deltas)
         return Session(
             document["token"],
             document["name"],
             document["session_start"],
-            document["messages"],
-            document["answered"],
-            int(document["rev"]),
+            messages,
+            int(answered),
+            int(rev),
         )
 
     def revisions(self, tokens: Iterable[str]) -> dict[str, int | None]:
-        """Return the revision of each session, None for one that is gone or is no session."""
+        """Return the revision of each session, None for one that is gone."""
         asked = list(tokens)
         with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
             for token in asked:
-                pipe.execute_command("JSON.GET", token, ".rev")
+                pipe.exists(token)
+                pipe.hget(state_key(token), "rev")
             answers = pipe.execute(raise_on_error=False)
             for answer in answers:
                 if isinstance(answer, redis.RedisError) and is_temporary(answer):
                     raise answer
-        return dict(zip(asked, map(_revision, answers), strict=True))
+        found = zip(asked, answers[::2], answers[1::2], strict=True)
+        return {token: _revision(exists, rev) for token, exists, rev in found}
 
     def erase(self, token: str) -> None:
         """Erase the session and its history; its WebSockets are closed.
@@ -127,7 +152,7 @@ class SessionStore:
                 raise SessionGone
 
 
-def _revision(answer: Any) -> int | None:
-    if answer is None or isinstance(answer, redis.RedisError):
+def _revision(exists: Any, rev: Any) -> int | None:
+    if not exists or rev is None or isinstance(rev, redis.RedisError):
         return None
-    return int(json.loads(answer))
+    return int(rev)

@@ -1,12 +1,16 @@
 """The times that depend on each other, in seconds; tests/chat/test_timing.py holds the rules.
 
-A worker that generates a reply owns a lease on its session. It renews the lease with every delta
-and, while the model is silent, every `RENEWAL_INTERVAL`. When the lease ends, recovery enqueues
-another task, and another worker continues the reply.
+A worker that generates a reply owns a lease on its session. It renews the lease every
+`RENEWAL_INTERVAL`, with a delta or, while the model is silent, without. When the lease ends,
+recovery enqueues another task, and another worker continues the reply.
 """
 
-# A client cannot tell deltas apart that arrive this close together.
-FLUSH_INTERVAL = 0.05
+# A worker writes what all of its replies have so often. A shorter interval costs more CPU, since
+# fewer deltas go together; a longer one is added to the gaps between the words.
+WRITE_INTERVAL = 0.02
+# So long it waits for more before it writes the first text after a silence: an answer that comes
+# whole is then one write, and so are the first words of replies that begin together.
+FIRST_WRITE_DELAY = 0.002
 
 # After a stop the model may run for this long: the worker learns of it at its next renewal.
 # Several renewals may fail before the lease ends: RENEWAL_INTERVAL * 4 <= LEASE_DURATION.

@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
 
-from chat.errors import ModelError, RedisUnavailable
-from chat.mailbox import Claim, Committed, Mailbox
+from chat.errors import ChatError, ModelError, RedisUnavailable
+from chat.mailbox import Claim, Committed, Mailbox, Write
 from chat.message_log import log_step
-from chat.timing import FLUSH_INTERVAL, REDIS_OUTAGE_TIMEOUT
+from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
 from tasks.models import Call, Cancelled, Model, Restart, RetryNotice
 from tasks.prompt import prompt_messages
 
@@ -28,34 +29,46 @@ class LeaseLost(Exception):
     """The reply was stopped, erased, or taken over by another worker."""
 
 
+class Writer(Protocol):
+    """What writes the deltas: `tasks.delta_writer.DeltaWriter`."""
+
+    def serving(self, generation: Generation) -> AbstractContextManager[None]:
+        """Write the deltas while the block runs; afterwards no write is under way."""
+
+    def notify(self, generation: Generation) -> None:
+        """Note that there is text."""
+
+
 class Generation:
     """Asks the model for the reply to a claimed message and writes it to the mailbox.
 
-    The task's thread runs the generation. The lease renewer's thread flushes deltas that wait too
-    long, renews the lease, and aborts the generation.
+    The task's thread runs the generation and adds text to its buffer. While the model answers, the
+    writer's thread takes the text from there, renews the lease, and aborts the generation. After
+    that the task's thread writes the rest, together with the end.
     """
 
-    def __init__(self, mailbox: Mailbox, claim: Claim, timeout: float) -> None:
+    def __init__(self, mailbox: Mailbox, writer: Writer, claim: Claim, timeout: float) -> None:
         """``timeout`` is in seconds from the first claim of the message."""
         self.claim = claim
         self._mailbox = mailbox
+        self._writer = writer
         self._call = Call(time.monotonic() + max(0.0, timeout - claim.elapsed))
         self._lock = threading.Lock()
         self._deltas = claim.deltas  # that Redis has confirmed
         self._attempt = claim.attempt
         self._buffer = ""  # text that is not sent yet
-        self._unconfirmed = (
-            ""  # a delta that was sent without an answer: it is sent again as it was
-        )
-        self._flushed_at = 0.0
-        self._redis_answered_at = time.monotonic()
+        # A delta that was sent without an answer: it is sent again as it was.
+        self._unconfirmed = ""
+        self._renewed_at = self._redis_answered_at = time.monotonic()
         self._lease_lost = False
+        self._failure: ChatError | None = None
 
     def run(self, model: Model, history_window: int) -> Committed:
         """Generate the reply. Returns how the session stands afterwards.
 
         Raises:
-            Busy: Redis was away for longer than `REDIS_PATIENCE`. Recovery finds the session.
+            Busy: Redis was away for longer than `REDIS_OUTAGE_TIMEOUT`. Recovery finds the session.
+            Internal: Redis refuses to write this reply.
         """
         try:
             try:
@@ -69,45 +82,53 @@ class Generation:
             self._log("lease_lost")
             return _LOST
 
-    def needs_flush(self) -> bool:
-        """Whether text has waited for `FLUSH_INTERVAL`."""
-        return bool(self._buffer) and time.monotonic() - self._flushed_at >= FLUSH_INTERVAL
+    # For the writer
 
-    def flush(self) -> None:
-        """Send the buffered text as one delta.
+    def next_write(self) -> Write | None:
+        """Return what is to be written now: the text so far, a renewed lease, or None for neither.
 
-        Raises:
-            LeaseLost: The reply belongs to this worker no longer.
-            Busy: Redis was away for longer than `REDIS_PATIENCE`.
+        While a write is not confirmed, the next one has the same text.
         """
         with self._lock:
             if not self._unconfirmed:
                 self._unconfirmed, self._buffer = self._buffer, ""
-            if not self._unconfirmed:
-                return
-            self._flushed_at = time.monotonic()
+            renew = self.needs_renewal()
+            if not self._unconfirmed and not renew:
+                return None
             claim = self.claim
-            try:
-                owned = self._mailbox.append(
-                    claim.token, claim.lease_id, self._attempt, self._deltas, self._unconfirmed
-                )
-            except RedisUnavailable:
-                if self._outage_timed_out():
-                    self._call.cancel()
-                    raise
-                return
-            self.lease_confirmed()
-            if not owned:
-                self.abort_lease_lost()
-                raise LeaseLost
-            if not self._deltas:
-                self._log("first_delta")
+            return Write(
+                claim.token, claim.lease_id, self._attempt, self._deltas, self._unconfirmed, renew
+            )
+
+    def needs_renewal(self) -> bool:
+        """Whether the lease was renewed `RENEWAL_INTERVAL` ago."""
+        return time.monotonic() - self._renewed_at >= RENEWAL_INTERVAL
+
+    def confirm(self, write: Write) -> None:
+        """Note that a write was done."""
+        now = self._redis_answered_at = time.monotonic()
+        if write.renew:
+            self._renewed_at = now
+        if not write.text:
+            return
+        if not self._deltas:
+            self._log("first_delta")
+        with self._lock:
             self._deltas += 1
             self._unconfirmed = ""
+            more = self._buffer
+        if more:
+            self._writer.notify(self)
 
-    def lease_confirmed(self) -> None:
-        """Note that Redis has just answered."""
-        self._redis_answered_at = time.monotonic()
+    def write_failed(self, error: RedisUnavailable) -> None:
+        """Note that Redis cannot be written to: abort when that lasts for too long."""
+        if self._outage_timed_out():
+            self.abort(error)
+
+    def abort(self, failure: ChatError) -> None:
+        """Abort since the reply cannot be written."""
+        self._failure = failure
+        self._call.cancel()
 
     def abort_lease_lost(self) -> None:
         """Abort since the lease is lost: close the model's connection and write nothing more."""
@@ -118,22 +139,34 @@ class Generation:
         """Abort since this worker shuts down: another worker continues the reply."""
         self._call.cancel()
 
+    # In the task's thread
+
     def _generate(self, model: Model, history_window: int) -> None:
         messages = prompt_messages(self.claim.messages, history_window)
-        for item in model.answer(messages, self.claim.text, self._call):
-            match item:
-                case RetryNotice(code=code, retry_after=retry_after):
-                    self._publish_wait(code, retry_after)
-                case Restart():
-                    self._restart()
-                case _:
-                    self._add(item)
+        items = model.answer(messages, self.claim.text, self._call)
+        while True:
+            restart = False
+            with self._writer.serving(self):
+                for item in items:
+                    match item:
+                        case RetryNotice(code=code, retry_after=retry_after):
+                            self._publish_wait(code, retry_after)
+                        case Restart():
+                            restart = True
+                            break
+                        case _:
+                            self._add(item)
+            if not restart:
+                return
+            self._restart()
 
     def _add(self, text: str) -> None:
         with self._lock:
+            first = not self._buffer
             self._buffer += text
-        if self.needs_flush():
-            self.flush()
+            waits = first and not self._unconfirmed
+        if waits:
+            self._writer.notify(self)
 
     def _publish_wait(self, code: str, retry_after: float) -> None:
         claim = self.claim
@@ -144,45 +177,67 @@ class Generation:
 
     def _restart(self) -> None:
         claim = self.claim
-        with self._lock:
-            self._buffer = self._unconfirmed = ""
-            if not self._until_redis_answers(
-                lambda: self._mailbox.restart(claim.token, claim.lease_id, self._attempt)
-            ):
-                self.abort_lease_lost()
-                raise LeaseLost
-            self._deltas, self._attempt = 0, self._attempt + 1
+        self._buffer = self._unconfirmed = ""
+        if not self._until_redis_answers(
+            lambda: self._mailbox.restart(claim.token, claim.lease_id, self._attempt)
+        ):
+            raise LeaseLost
+        self._deltas, self._attempt = 0, self._attempt + 1
         self._log("restarted")
 
     def _commit(self, error: str = "") -> Committed:
         claim = self.claim
-        self._flush_all()
+        self._settle()
         committed = self._until_redis_answers(
             lambda: self._mailbox.commit(
-                claim.token, claim.lease_id, claim.reply_id, self._attempt, self._deltas, error
+                claim.token,
+                claim.lease_id,
+                claim.reply_id,
+                self._attempt,
+                self._deltas,
+                error,
+                self._buffer,
             )
         )
-        if committed.owned:
-            self._log("finished", status=error or "done")
+        if not committed.owned:
+            raise LeaseLost
+        if self._buffer and not self._deltas:
+            self._log("first_delta")
+        self._deltas += bool(self._buffer)
+        self._log("finished", status=error or "done")
         return committed
 
     def _release(self) -> Committed:
         """Give the lease back, after what was generated so far is written."""
         claim = self.claim
-        if self._lease_lost:
-            raise LeaseLost
-        self._flush_all()
+        self._settle()
+        self._unconfirmed, self._buffer = self._buffer, ""
+        self._settle()
         released = self._until_redis_answers(
             lambda: self._mailbox.release(claim.token, claim.lease_id)
         )
         self._log("released")
         return Committed(owned=released, queued=released, sessions_queued=0)
 
-    def _flush_all(self) -> None:
-        while self._buffer or self._unconfirmed:
-            self.flush()
-            if self._unconfirmed:
-                time.sleep(_RETRY_INTERVAL)
+    def _settle(self) -> None:
+        """Write a delta again that was not confirmed."""
+        if self._lease_lost:
+            raise LeaseLost
+        if self._failure:
+            raise self._failure
+        if not self._unconfirmed:
+            return
+        claim, text = self.claim, self._unconfirmed
+        if not self._until_redis_answers(
+            lambda: self._mailbox.append(
+                claim.token, claim.lease_id, self._attempt, self._deltas, text
+            )
+        ):
+            raise LeaseLost
+        if not self._deltas:
+            self._log("first_delta")
+        self._deltas += 1
+        self._unconfirmed = ""
 
     def _until_redis_answers(self, step: Callable[[], _Answer]) -> _Answer:
         while True:

@@ -8,9 +8,9 @@ from chat.errors import ChatError
 from chat.ids import new_id
 from chat.mailbox import Claim, Mailbox
 from chat.message_log import log_step
+from tasks.delta_writer import DeltaWriter
 from tasks.enqueue import enqueue_reply
 from tasks.generation import Generation
-from tasks.lease_renewer import LeaseRenewer
 from tasks.models import Model
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class SessionProcessor:
         self,
         mailbox: Mailbox,
         model: Model,
-        lease_renewer: LeaseRenewer,
+        writer: DeltaWriter,
         *,
         history_window: int,
         timeout: float,
@@ -34,7 +34,7 @@ class SessionProcessor:
         """``history_window`` is in messages, ``timeout`` in seconds for one reply."""
         self._mailbox = mailbox
         self._model = model
-        self._lease_renewer = lease_renewer
+        self._writer = writer
         self._history_window = history_window
         self._timeout = timeout
 
@@ -52,7 +52,7 @@ class SessionProcessor:
 
     def _answer_next(self, token: str) -> bool:
         """Answer one message. Returns whether this worker goes on with the next one."""
-        if self._lease_renewer.draining:
+        if self._writer.draining:
             enqueue_reply(token)
             return False
         claim = self._mailbox.claim(
@@ -61,13 +61,12 @@ class SessionProcessor:
         if claim is None:
             return False
         _log_claim(claim)
-        generation = Generation(self._mailbox, claim, self._timeout)
-        with self._lease_renewer.renewing(generation):
-            committed = generation.run(self._model, self._history_window)
+        generation = Generation(self._mailbox, self._writer, claim, self._timeout)
+        committed = generation.run(self._model, self._history_window)
         if not committed.queued:
             return False
         others_queued = committed.sessions_queued > 1
-        if others_queued or self._lease_renewer.draining:
+        if others_queued or self._writer.draining:
             enqueue_reply(token)
             return False
         return True

@@ -13,8 +13,8 @@ from chat.message_log import set_message_log_level
 from chat.redis_client import connect
 from chat.settings import SettingsError, load_settings_or_exit
 from tasks.celery import app
+from tasks.delta_writer import DeltaWriter
 from tasks.heartbeat import Heartbeat
-from tasks.lease_renewer import LeaseRenewer
 from tasks.models import model_for
 from tasks.recovery import Recovery
 from tasks.reply import ReplyTask
@@ -33,13 +33,13 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         set_message_log_level(settings.log_level)
         client = connect(settings.redis_url)
         mailbox = Mailbox(client, settings.session_ttl)
-        self._lease_renewer = LeaseRenewer(mailbox)
+        self._writer = DeltaWriter(mailbox)
         self._recovery = Recovery(worker.app, mailbox)
         self._heartbeat = Heartbeat(client)
         processor = SessionProcessor(
             mailbox,
             model,
-            self._lease_renewer,
+            self._writer,
             history_window=settings.history_window,
             timeout=settings.model_timeout,
         )
@@ -47,14 +47,14 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         worker.app.heartbeat = self._heartbeat  # for the consumer's step in tasks/heartbeat.py
 
     def start(self, worker: Any) -> None:
-        start_background_thread("lease renewer", self._lease_renewer.run)
+        start_background_thread("delta writer", self._writer.run)
         start_background_thread("recovery", self._recovery.run)
         start_background_thread("heartbeat", self._heartbeat.run)
         worker_shutting_down.connect(self._drain, weak=False)
 
     def _drain(self, **_: Any) -> None:
         self._heartbeat.stop()
-        self._lease_renewer.drain()
+        self._writer.drain()
 
 
 app.steps["worker"].add(ReplyServices)

@@ -20,6 +20,11 @@ def session_step(client: redis.Redis, name: str) -> Callable[..., Any]:
     return client.register_script(_source("session") + _source(name))
 
 
+def write_step(client: redis.Redis) -> Callable[..., Any]:
+    """Return the step that adds the deltas of several sessions."""
+    return client.register_script(_source("write"))
+
+
 def recovery_step(client: redis.Redis) -> Callable[..., Any]:
     """Return the step that looks through all sessions."""
     return client.register_script(_source("recover"))

@@ -10,7 +10,7 @@ for index = 2 * state.answered, message_count() - 1 do
   redis.call('ZREM', UNSTARTED, unstarted_member(message_at(index).id))
 end
 dequeue()
-publish(state, {type = 'erased'})
+publish(state, 'erased', '')
 redis.call('SET', ERASED, request_id, 'EX', remember)
-redis.call('DEL', SESSION)
+redis.call('DEL', SESSION, STATE, TEXT, IDS)
 return 1

@@ -3,13 +3,10 @@
 local lease_id = ARGV[1]
 
 local state = read_state()
-if state and state.generation and state.generation.released == lease_id then return 1 end
+if state and state.released == lease_id then return 1 end
 if not owns_lease(state, lease_id) then return 0 end
 
-local generation = state.generation
-generation.lease_id = nil
-generation.released = lease_id
-generation.claims = math.max(0, generation.claims - 1)
-set_json('$.generation', generation)
+redis.call('HDEL', STATE, 'lease_id')
+redis.call('HSET', STATE, 'released', lease_id, 'claims', math.max(0, state.claims - 1))
 enqueue()
 return 1

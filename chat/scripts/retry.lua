@@ -14,15 +14,14 @@ if reply.reply_to then human = message_at(last - 1) end
 if human.id ~= message_id then return {'unknown', 0, 0} end
 
 -- A request that is repeated late must not drop the reply that it has led to.
-local repeated = get_json('$.retried') == request_id
+local repeated = redis.call('HGET', STATE, 'retried') == request_id
 if human == reply or reply.status == 'streaming' or repeated then
-  return {'accepted', queue_position(human.id), is_queued()}
+  return {'accepted', queue_position(human.id), needs_task(state, human.id)}
 end
 
 redis.call('JSON.ARRPOP', SESSION, '$.messages', -1)
-set_json('$.answered', state.answered - 1)
-set_json('$.retried', request_id)
-redis.call('PERSIST', SESSION)
+redis.call('HSET', STATE, 'answered', state.answered - 1, 'retried', request_id)
+persist()
 redis.call('ZADD', UNSTARTED, digits(now()), unstarted_member(human.id))
 enqueue()
 return {'accepted', queue_position(human.id), 1}

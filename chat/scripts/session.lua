@@ -10,98 +10,137 @@
 --
 -- Keys
 --   SESSION    the RedisJSON document of the session; the key is the token
+--   STATE      hash: what the steps need, and what changes with every delta
+--   TEXT       string: the partial text of the reply being generated, absent while it is empty
+--   IDS        set: the ids of the session's human messages, absent while there are none
 --   QUEUED     sorted set of tokens, by the time of their last task: sessions that wait for a worker
 --   LEASED     sorted set of tokens, by the time at which the lease ends: sessions with a worker
 --   UNSTARTED  sorted set of "token message-id", by arrival: messages whose reply has not started
 --   CHANNEL    the pub/sub channel of the session
 --   ERASED     the id of the request that erased the session; it expires after a minute
 --
--- Document
---   token, name, session_start, messages    public, see docs/protocol.md
+-- Document: token, name, session_start, messages; see docs/protocol.md. A session exists as long as
+-- its document does. A reply that is being generated is in it without text: `SessionStore.history`
+-- adds TEXT and the state's `n`. So a delta costs the same however long the history is.
+--
+-- State
 --   answered    the number of human messages whose reply has ended
 --   rev         the revision: a time in microseconds, as a string (a Lua number loses digits)
---   generation  the reply being generated, or null. Its fields:
---               lease_id  of the worker that owns the lease; absent after a release
---               reply     the id of the reply
---               attempt   from 1
---               claims    the number of claims since the reply's last delta
---               started   the time of the first claim in microseconds, as a string
---               resumed   true if a second worker has claimed the reply
---               released  the lease id that was released last
 --   retried     the id of the request that dropped a reply last
+--   and only while a reply is being generated:
+--   reply       the id of the reply
+--   reply_to    the id of its human message
+--   lease_id    of the worker that owns the lease; absent after a release
+--   attempt     from 1
+--   n           the number of deltas in TEXT
+--   claims      the number of claims since the reply's last delta
+--   started     the time of the first claim in microseconds
+--   resumed     1 if a second worker has claimed the reply
+--   released    the lease id that was released last
 --
 -- Invariants, which tests/chat/test_mailbox_states.py checks after every step
 --   1. messages[0 .. 2*answered-1] are pairs: a human message, then its reply, which has ended.
---   2. messages[2*answered], if it exists, is the oldest unanswered message. If `generation` is set,
---      messages[2*answered+1] is its reply, with status "streaming". All others after that are
---      human messages.
+--   2. messages[2*answered], if it exists, is the oldest unanswered message. If the state has a
+--      `reply`, messages[2*answered+1] is that reply, with status "streaming". All others after that
+--      are human messages.
 --   3. A session with an unanswered message is in exactly one of QUEUED and LEASED, any other session
---      in neither. A session in LEASED has a `generation` with the lease_id of the last claim.
+--      in neither. A session in LEASED has the lease_id of the last claim.
 --   4. UNSTARTED holds exactly the unanswered messages that have no reply yet.
 --   5. The document expires if and only if it has no unanswered message (and SESSION_TTL is not 0).
+--      STATE and IDS expire with it; TEXT exists only while a reply is being generated.
 --   6. Every event that a step publishes has a revision, which is greater than the one before, and
---      the revision before. The document has the revision of the last event.
+--      the revision before. The state has the revision of the last event.
 --   7. A reply that has ended does not change. Only retry drops it.
---   8. Nothing but ERASED is left of a session that has expired or was erased.
+--   8. Nothing but ERASED is left of a session that was erased or has expired. If its document was
+--      deleted by hand, the next step on the session, except write, deletes the rest.
 
-local SESSION, QUEUED, LEASED = KEYS[1], KEYS[2], KEYS[3]
-local UNSTARTED, CHANNEL, ERASED = KEYS[4], KEYS[5], KEYS[6]
+local SESSION, STATE, TEXT, IDS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local QUEUED, LEASED, UNSTARTED = KEYS[5], KEYS[6], KEYS[7]
+local CHANNEL, ERASED = KEYS[8], KEYS[9]
 
 local function now() -- microseconds
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- cjson writes 14 digits of a number, and a time in microseconds has 16.
+-- Lua writes 14 digits of a number, and a time in microseconds has 16.
 local function digits(number)
   return string.format('%.0f', number)
 end
 
-local function get_json(path)
-  local found = redis.call('JSON.GET', SESSION, path)
-  if not found then return nil end
-  local value = cjson.decode(found)[1]
-  if value == cjson.null then return nil end
-  return value
-end
-
-local function set_json(path, value)
-  redis.call('JSON.SET', SESSION, path, cjson.encode(value))
+local function message_path(index)
+  return '$.messages[' .. index .. ']'
 end
 
 local function message_at(index)
-  return get_json('$.messages[' .. index .. ']')
+  local found = redis.call('JSON.GET', SESSION, message_path(index))
+  return found and cjson.decode(found)[1]
 end
 
 local function message_count()
   return redis.call('JSON.ARRLEN', SESSION, '$.messages')[1]
 end
 
--- Return the session's state without its messages, or nil if there is no such session.
+local function unstarted_member(message_id)
+  return SESSION .. ' ' .. message_id
+end
+
+-- Take the session out of QUEUED and LEASED: it is idle, or gone.
+local function dequeue()
+  redis.call('ZREM', QUEUED, SESSION)
+  redis.call('ZREM', LEASED, SESSION)
+end
+
+-- Delete what is left of a session that has lost its document or its state.
+local function delete_rest()
+  for _, message_id in ipairs(redis.call('SMEMBERS', IDS)) do
+    redis.call('ZREM', UNSTARTED, unstarted_member(message_id))
+  end
+  dequeue()
+  redis.call('DEL', STATE, TEXT, IDS)
+end
+
+-- Return the session's state, or nil if there is no such session. Its document may have expired, or
+-- have been deleted by hand: then the rest of the session is deleted too.
 local function read_state()
-  local found = redis.call('JSON.GET', SESSION, '$.answered', '$.rev', '$.generation')
-  if not found then return nil end
-  local fields = cjson.decode(found)
-  local generation = fields['$.generation'][1]
+  local fields = redis.call('HMGET', STATE, 'answered', 'rev', 'reply', 'reply_to', 'lease_id',
+    'attempt', 'n', 'claims', 'started', 'released', 'resumed')
+  if not fields[1] or redis.call('EXISTS', SESSION) == 0 then
+    delete_rest()
+    return nil
+  end
   return {
-    answered = fields['$.answered'][1],
-    rev = fields['$.rev'][1],
-    generation = generation ~= cjson.null and generation or nil,
+    answered = tonumber(fields[1]),
+    rev = fields[2],
+    reply = fields[3],
+    reply_to = fields[4],
+    lease_id = fields[5],
+    attempt = tonumber(fields[6]),
+    n = tonumber(fields[7]),
+    claims = tonumber(fields[8]),
+    started = fields[9],
+    released = fields[10],
+    resumed = fields[11] == '1',
   }
 end
 
--- Publish an event with the next revision and the one before, so that a subscriber notices a gap.
+-- Publish an event: the next revision, the one before, so that a subscriber notices a gap, the
+-- type, and the frame as WebSockets get it. See chat/channel.py.
 -- The revision is a time: it does not come again after Redis came back from an older file.
-local function publish(state, event)
-  event.prev = state.rev
-  event.rev = digits(math.max(now(), tonumber(state.rev) + 1))
-  state.rev = event.rev
-  set_json('$.rev', event.rev)
-  redis.call('PUBLISH', CHANNEL, cjson.encode(event))
+local function publish(state, event_type, frame)
+  local prev = state.rev
+  state.rev = digits(math.max(now(), tonumber(prev) + 1))
+  redis.call('HSET', STATE, 'rev', state.rev)
+  redis.call('PUBLISH', CHANNEL, state.rev .. ' ' .. prev .. ' ' .. event_type .. ' ' .. frame)
+end
+
+local function publish_start(state)
+  publish(state, 'start', '{"type":"start","id":"' .. state.reply .. '","reply_to":"'
+    .. state.reply_to .. '","attempt":' .. state.attempt .. '}')
 end
 
 local function owns_lease(state, lease_id)
-  return state ~= nil and state.generation ~= nil and state.generation.lease_id == lease_id
+  return state ~= nil and state.lease_id == lease_id
 end
 
 -- Move the session to LEASED, until `duration` microseconds from now.
@@ -116,18 +155,15 @@ local function enqueue()
   redis.call('ZADD', QUEUED, digits(now()), SESSION)
 end
 
--- Take the session out of QUEUED and LEASED: it is idle, or gone.
-local function dequeue()
-  redis.call('ZREM', QUEUED, SESSION)
-  redis.call('ZREM', LEASED, SESSION)
-end
-
 local function is_queued()
   return redis.call('ZSCORE', QUEUED, SESSION) and 1 or 0
 end
 
-local function unstarted_member(message_id)
-  return SESSION .. ' ' .. message_id
+-- Return 1 if a task must be enqueued for a message that was sent again: it is the oldest unanswered
+-- one of a queued session, whose task may be lost. A task for a later message would do nothing.
+local function needs_task(state, message_id)
+  local oldest = message_at(2 * state.answered)
+  return oldest and oldest.id == message_id and is_queued() or 0
 end
 
 -- Return how many messages of all sessions came earlier and have no reply yet.
@@ -135,35 +171,54 @@ local function queue_position(message_id)
   return redis.call('ZRANK', UNSTARTED, unstarted_member(message_id)) or 0
 end
 
+-- Let the session live until it is idle again.
+local function persist()
+  for _, key in ipairs({SESSION, STATE, IDS}) do
+    redis.call('PERSIST', key)
+  end
+end
+
+-- Let the idle session expire after `ttl` seconds (0: never).
+local function expire(ttl)
+  if tonumber(ttl) == 0 then return end
+  for _, key in ipairs({SESSION, STATE, IDS}) do
+    redis.call('EXPIRE', key, ttl)
+  end
+end
+
 -- Insert a reply behind its message. Its `start` also tells clients which reply it replaces.
 local function start_reply(state, human, reply)
-  local index = 2 * state.answered + 1
-  redis.call('JSON.ARRINSERT', SESSION, '$.messages', index, cjson.encode(reply))
+  reply.reply_to = human.id
+  redis.call('JSON.ARRINSERT', SESSION, '$.messages', 2 * state.answered + 1, cjson.encode(reply))
   redis.call('ZREM', UNSTARTED, unstarted_member(human.id))
-  publish(state, {type = 'start', id = reply.id, reply_to = human.id, attempt = 1})
+  state.reply, state.reply_to, state.attempt, state.n = reply.id, human.id, 1, 0
+  state.claims, state.started = 0, digits(now())
+  redis.call('HSET', STATE, 'reply', reply.id, 'reply_to', human.id, 'attempt', 1, 'n', 0,
+    'claims', 0, 'started', state.started)
+  publish_start(state)
 end
 
 -- End the reply being generated and publish it. The session is then queued for its next message,
 -- or idle: it expires after `ttl` seconds (0: never).
 local function end_reply(state, status, error_code, ttl)
   local index = 2 * state.answered + 1
-  local path = '$.messages[' .. index .. ']'
   local reply = message_at(index)
-  reply.status, reply.n = status, nil
-  set_json(path .. '.status', status)
-  if error_code ~= '' then
-    reply.error = error_code
-    set_json(path .. '.error', error_code)
-  end
-  redis.call('JSON.DEL', SESSION, path .. '.n')
-  state.answered, state.generation = state.answered + 1, nil
-  set_json('$.answered', state.answered)
-  set_json('$.generation', cjson.null)
+  local text = redis.call('GET', TEXT) or ''
+  reply.msg, reply.status = 'Bot: ' .. text, status
+  if error_code ~= '' then reply.error = error_code end
+  redis.call('JSON.SET', SESSION, message_path(index), cjson.encode(reply))
+  redis.call('DEL', TEXT)
+  redis.call('HDEL', STATE, 'reply', 'reply_to', 'lease_id', 'attempt', 'n', 'claims', 'started',
+    'released', 'resumed')
+  state.answered = state.answered + 1
+  state.reply, state.lease_id, state.released, state.resumed = false, false, false, false
+  redis.call('HSET', STATE, 'answered', state.answered)
   if message_count() > 2 * state.answered then
     enqueue()
   else
     dequeue()
-    if tonumber(ttl) > 0 then redis.call('EXPIRE', SESSION, ttl) end
+    expire(ttl)
   end
-  publish(state, {type = 'message', message = reply})
+  reply.type, reply.source, reply.msg = 'message', 'bot', text
+  publish(state, status == 'failed' and 'failed' or 'reply', cjson.encode(reply))
 end

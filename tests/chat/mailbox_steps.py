@@ -9,9 +9,9 @@ from typing import Any
 
 import redis
 
-from chat.channel import channel
+from chat.channel import SessionEvent, channel, parse_event
 from chat.ids import new_id
-from chat.mailbox import Claim, Mailbox
+from chat.mailbox import Claim, Mailbox, Write
 from chat.session_store import LEASED, SessionStore
 
 
@@ -39,14 +39,28 @@ def end_lease(client: redis.Redis, token: str) -> None:
     client.zadd(LEASED, {token: 1})
 
 
+def renew(mailbox: Mailbox, *leases: tuple[str, str]) -> list[bool]:
+    """Extend the lease of each token and lease id, without a delta."""
+    return mailbox.write([Write(*lease, attempt=0, n=0, text="", renew=True) for lease in leases])
+
+
 @contextmanager
-def published_events(client: redis.Redis, token: str) -> Iterator[list[dict[str, Any]]]:
+def published_frames(client: redis.Redis, token: str) -> Iterator[list[dict[str, Any]]]:
+    """Collect the frames of the events that are published for a session while the block runs."""
+    frames: list[dict[str, Any]] = []
+    with published_events(client, token) as events:
+        yield frames
+    frames += [json.loads(event.frame) for event in events]
+
+
+@contextmanager
+def published_events(client: redis.Redis, token: str) -> Iterator[list[SessionEvent]]:
     """Collect the events that are published for a session while the block runs."""
-    events: list[dict[str, Any]] = []
+    events: list[SessionEvent] = []
     with client.pubsub() as pubsub:
         pubsub.subscribe(channel(token))
         assert pubsub.get_message(timeout=5)["type"] == "subscribe"
         yield events
         client.publish(channel(token), "the end")
         while (data := pubsub.get_message(timeout=5)["data"]) != "the end":
-            events.append(json.loads(data))
+            events.append(parse_event(token, data.encode()))

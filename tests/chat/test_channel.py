@@ -48,7 +48,9 @@ def test_a_connection_that_ends_while_others_subscribe_is_lost_and_nothing_else(
             sender.join()
 
 
-@pytest.mark.parametrize("payload", ["", "word", "[]", "{}", '{"rev": "x", "type": "delta"}'])
+@pytest.mark.parametrize(
+    "payload", ["", "word", "1 2 delta", "x 1 delta {}", "2 x delta {}", '{"type": "delta"}']
+)
 def test_a_payload_that_is_not_an_event_is_skipped(client, payload):
     listener, token = Listener(client), new_id()
     listener.connect()
@@ -56,5 +58,5 @@ def test_a_payload_that_is_not_an_event_is_skipped(client, payload):
     client.publish(channel(token), payload)
     with pytest.raises(MalformedEvent):
         listener.read()
-    publish(client, token, {"type": "wait"})
-    assert listener.read() == SessionEvent(token, "wait", {}, None, None)
+    publish(client, token, "wait", '{"retry_after": 1}')
+    assert listener.read() == SessionEvent(token, "wait", b'{"retry_after": 1}', None, None)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chat.ids import new_id
 from chat.mailbox import MAX_CLAIMS
-from tests.chat.mailbox_steps import end_lease, must_claim, send
+from tests.chat.mailbox_steps import end_lease, must_claim, renew, send
 
 
 def test_a_claim_takes_the_oldest_message_and_starts_its_reply(mailbox, store, token):
@@ -66,7 +66,8 @@ def test_a_message_whose_workers_keep_dying_fails_and_the_next_one_is_claimed(
     for _ in range(MAX_CLAIMS):
         assert must_claim(mailbox, token).messages[-1]["msg"] == "Human: poison"
         end_lease(client, token)
-    assert must_claim(mailbox, token).messages[-1]["id"] == second
+    claim = must_claim(mailbox, token)
+    assert (claim.messages[-1]["id"], claim.resumed) == (second, False)
     failed = store.history(token).messages[1]
     assert (failed["status"], failed["error"]) == ("failed", "internal")
 
@@ -86,7 +87,7 @@ def test_no_other_worker_can_claim_a_session_whose_lease_was_renewed(mailbox, cl
     send(mailbox, token, "one")
     claim = must_claim(mailbox, token)
     end_lease(client, token)
-    assert mailbox.renew([(token, claim.lease_id), (token, new_id())]) == [True, False]
+    assert renew(mailbox, (token, claim.lease_id), (token, new_id())) == [True, False]
     assert mailbox.claim(token, new_id(), 4) is None
 
 

@@ -10,7 +10,7 @@ from chat.mailbox import Accepted
 from chat.scripts import session_step
 from chat.session_store import session_keys
 from tests.chat.conftest import TTL
-from tests.chat.mailbox_steps import must_claim, send, texts
+from tests.chat.mailbox_steps import must_claim, renew, send, texts
 
 
 def test_the_first_unanswered_message_needs_a_task_and_the_next_does_not(mailbox, store, token):
@@ -72,7 +72,7 @@ def test_a_stopped_reply_keeps_its_partial_text_and_its_worker_loses_the_lease(
     reply = store.history(token).messages[1]
     assert (reply["status"], reply["msg"]) == ("stopped", "Bot: Hi")
     assert not mailbox.append(token, claim.lease_id, 1, 1, " more")
-    assert mailbox.renew([(token, claim.lease_id)]) == [False]
+    assert renew(mailbox, (token, claim.lease_id)) == [False]
 
 
 def test_a_message_can_be_stopped_before_its_reply_starts_and_the_next_needs_a_task(
@@ -160,3 +160,26 @@ def test_a_repeated_accept_of_a_later_message_needs_no_task(mailbox, token):
     send(mailbox, token, "one")
     second = send(mailbox, token, "two")
     assert not mailbox.accept(token, second, "two").must_enqueue
+
+
+def test_a_retry_of_a_message_needs_a_task_only_if_the_message_is_the_next_one(mailbox, token):
+    first = send(mailbox, token, "one")
+    assert mailbox.retry(token, first).must_enqueue
+    second = send(mailbox, token, "two")
+    assert not mailbox.retry(token, second).must_enqueue
+    mailbox.stop(token, first)
+    assert mailbox.retry(token, second).must_enqueue
+
+
+def test_the_next_step_deletes_what_is_left_of_a_document_that_was_deleted_by_hand(
+    mailbox, client, token
+):
+    message_id = send(mailbox, token, "one")
+    send(mailbox, token, "two")
+    claim = must_claim(mailbox, token)
+    mailbox.append(token, claim.lease_id, 1, 0, "Hi")
+    client.delete(token)
+    assert not mailbox.append(token, claim.lease_id, 1, 1, " you")
+    with pytest.raises(SessionGone):
+        mailbox.retry(token, message_id)
+    assert client.keys() == []

@@ -25,13 +25,14 @@ from hypothesis.stateful import (
     rule,
 )
 
-from chat.channel import channel
-from chat.errors import UnknownMessage
+from chat.channel import channel, parse_event
+from chat.errors import SessionGone, UnknownMessage
 from chat.ids import new_id
-from chat.mailbox import Claim, Mailbox
+from chat.mailbox import Claim, Mailbox, Write
 from chat.session_schema import BOT, HUMAN
 from chat.session_store import LEASED, QUEUED, UNSTARTED, SessionStore, session_keys
 
+TEXTS = ["", "a", " b", "😀", '"\\', "\x00"]
 ENDED = ("done", "stopped", "failed")
 RECOVERY_LOCK = "chat:recovery"
 END_OF_EVENTS = "the end"
@@ -61,7 +62,7 @@ class RepeatingRedis(redis.Redis):
 
 def without_elapsed(answer: Any) -> Any:
     """Return an answer without the only value that grows with time: a claim's age."""
-    return answer[:4] + answer[5:] if isinstance(answer, list) and len(answer) == 6 else answer
+    return answer[:6] + answer[7:] if isinstance(answer, list) and len(answer) == 8 else answer
 
 
 class Worker:
@@ -95,7 +96,7 @@ class Sessions(RuleBasedStateMachine):
         self.claimed: set[str] = set()  # ids of replies that a worker has claimed
         self.partial: dict[str, str] = {}  # reply id -> confirmed text of a reply that streams
         self.final: dict[str, str] = {}  # reply id -> text of a reply that has ended
-        self.rev = "0"  # of the last event
+        self.rev = 0  # of the last event
         self.events_seen = 0
         self.pubsub = self.client.pubsub()
         self.pubsub.subscribe(channel(self.token), END_OF_EVENTS)
@@ -159,6 +160,15 @@ class Sessions(RuleBasedStateMachine):
         self.store.erase(self.token)
         self.gone = True
 
+    @precondition(lambda self: not self.gone)
+    @rule()
+    def read_history(self):
+        messages = self.store.history(self.token).messages
+        self.cached = None
+        texts = {message["id"]: message["msg"] for message in messages}
+        for reply_id, text in (self.final | self.partial).items():
+            assert texts[reply_id] == BOT + text
+
     # Workers
 
     @precondition(lambda self: self.gone or self.stored["document"]["messages"])
@@ -179,14 +189,34 @@ class Sessions(RuleBasedStateMachine):
         self.lease_id = lease_id
         return Worker(claim)
 
-    @rule(worker=workers, text=st.sampled_from(["a", " b", "😀", '"\\', "\x00"]), repeat=repeats)
-    def append(self, worker, text, repeat):
+    @rule(
+        worker=workers,
+        text=st.sampled_from(TEXTS),
+        renew=st.booleans(),
+        index=st.integers(0, 2),
+        repeat=repeats,
+    )
+    def write(self, worker, text, renew, index, repeat):
         claim = worker.claim
+        mine = Write(self.token, claim.lease_id, worker.attempt, worker.deltas, text, renew)
+        batch = [mine._replace(token=new_id()) for _ in range(2)]  # sessions that are gone
+        batch.insert(index, mine)
+        before = self.stored
         self.repeating.repeat = repeat
-        if self.mailbox.append(self.token, claim.lease_id, worker.attempt, worker.deltas, text):
+        answers = self.mailbox.write(batch)
+        if answers.pop(index):
             self.owned(worker)
-            worker.deltas += 1
+            worker.deltas += bool(text)
             self.partial[claim.reply_id] += text
+        else:
+            assert self.stored == before
+        if not renew:
+            for place in ("queued", "leased"):
+                assert self.stored[place] == before[place]
+        elif worker.claim.lease_id == self.stored["state"].get("lease_id"):
+            assert self.stored["leased"]
+            assert not self.overdue
+        assert answers == [False, False]
 
     @rule(worker=workers, repeat=repeats)
     def restart(self, worker, repeat):
@@ -196,28 +226,21 @@ class Sessions(RuleBasedStateMachine):
             worker.attempt, worker.deltas = worker.attempt + 1, 0
             self.partial[worker.claim.reply_id] = ""
 
-    @rule(worker=workers, repeat=repeats)
-    def renew(self, worker, repeat):
-        leases = [(self.token, worker.claim.lease_id)]
-        (owned,) = self.mailbox.renew(leases)
-        if repeat:  # the calls of a pipeline are repeated together
-            with self.nothing_changes():
-                assert self.mailbox.renew(leases) == [owned]
-        self.cached = None
-        if owned:
-            self.owned(worker)
-
-    @rule(worker=consumes(workers), error=st.sampled_from(["", "model_timeout"]), repeat=repeats)
-    def commit(self, worker, error, repeat):
+    @rule(
+        worker=consumes(workers),
+        error=st.sampled_from(["", "model_timeout"]),
+        text=st.sampled_from(TEXTS),
+        repeat=repeats,
+    )
+    def commit(self, worker, error, text, repeat):
         claim = worker.claim
         ended_before = self.ended_replies()
         self.repeating.repeat = repeat
-        self.mailbox.commit(
-            self.token, claim.lease_id, claim.reply_id, worker.attempt, worker.deltas, error
-        )
+        end = (claim.reply_id, worker.attempt, worker.deltas, error, text)
+        self.mailbox.commit(self.token, claim.lease_id, *end)
         if claim.reply_id in self.ended_replies().keys() - ended_before.keys():
             self.owned(worker)
-            self.final[claim.reply_id] = self.partial.pop(claim.reply_id)
+            self.final[claim.reply_id] = self.partial.pop(claim.reply_id) + text
 
     @rule(worker=consumes(workers), repeat=repeats)
     def release(self, worker, repeat):
@@ -251,9 +274,37 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: not self.gone and len(self.sent) > MANY_MESSAGES)
     @rule()
     def expire(self):
-        if self.stored["expiry"] > 0:
-            self.client.expireat(self.token, 1)
+        if self.expires():
+            for key in session_keys(self.token)[:4]:
+                self.client.expireat(key, 1)
             self.gone, self.cached = True, None
+
+    @precondition(lambda self: not self.gone and len(self.sent) > MANY_MESSAGES)
+    @rule(data=st.data(), repeat=repeats)
+    def delete_document_by_hand(self, data, repeat):
+        """The next step, whichever it is, deletes the rest."""
+        self.client.delete(self.token)
+        self.gone = True
+        mailbox, token, lease_id = self.mailbox, self.token, self.lease_id or new_id()
+        refused = [
+            lambda: mailbox.accept(token, new_id(), "hello"),
+            lambda: mailbox.retry(token, self.sent[-1]),
+            lambda: self.store.erase(token),
+        ]
+        unsuccessful = [
+            lambda: mailbox.stop(token, self.sent[-1]),
+            lambda: mailbox.claim(token, new_id(), 40),
+            lambda: mailbox.restart(token, lease_id, 1),
+            lambda: mailbox.release(token, lease_id),
+            lambda: mailbox.commit(token, lease_id, new_id(), 1, 0).owned,
+        ]
+        step = data.draw(st.sampled_from(refused + unsuccessful))
+        self.repeating.repeat = repeat
+        try:
+            assert not step()
+            assert step in unsuccessful
+        except SessionGone:
+            assert step in refused
 
     # What the rules and invariants read
 
@@ -269,19 +320,38 @@ class Sessions(RuleBasedStateMachine):
         return self.cached
 
     def read_stored(self) -> dict[str, Any]:
+        document_key, state, text, ids = session_keys(self.token)[:4]
         erased = session_keys(self.token)[-1]
         with self.client.pipeline(transaction=False) as pipe:
-            pipe.execute_command("JSON.GET", self.token)
-            pipe.expiretime(self.token)
+            pipe.execute_command("JSON.GET", document_key)
+            pipe.hgetall(state)
+            pipe.get(text)
+            pipe.smembers(ids)
+            for key in (document_key, state, text, ids):
+                pipe.expiretime(key)
             pipe.zrange(QUEUED, 0, -1, withscores=True)
             pipe.zrange(LEASED, 0, -1, withscores=True)
             pipe.zrange(UNSTARTED, 0, -1, withscores=True)
             pipe.get(erased)
             pipe.publish(END_OF_EVENTS, "")
-            found, expiry, queued, leased, unstarted, request_id, _ = pipe.execute()
+            (
+                found,
+                fields,
+                partial,
+                known_ids,
+                *expiries,
+                queued,
+                leased,
+                unstarted,
+                request_id,
+                _,
+            ) = pipe.execute()
         return {
             "document": json.loads(found) if found else None,
-            "expiry": expiry,  # -1: none
+            "state": fields,
+            "text": partial,
+            "ids": known_ids,
+            "expiries": expiries,  # of the document, state, text and ids; -1: none, -2: no such key
             "queued": queued,
             "leased": leased,
             "unstarted": unstarted,
@@ -297,10 +367,17 @@ class Sessions(RuleBasedStateMachine):
     def document(self) -> dict[str, Any] | None:
         return self.stored["document"]
 
+    def answered(self) -> int:
+        """Return the number of human messages whose reply has ended."""
+        return int(self.stored["state"]["answered"])
+
     def unanswered(self) -> list[str]:
         """Return the ids of the human messages without a reply that has ended."""
-        document = self.document()
-        return self.sent[document["answered"] :] if document else []
+        return self.sent[self.answered() :] if self.document() else []
+
+    def expires(self) -> bool:
+        """Whether the session should have an expiry."""
+        return self.ttl > 0 and not self.unanswered()
 
     def ended_replies(self) -> dict[str, str]:
         """Return the message that each reply answers, by the reply's id."""
@@ -320,10 +397,11 @@ class Sessions(RuleBasedStateMachine):
     def read_events(self) -> int:
         """Check the revisions of new events (invariant 6). Returns the number of all events."""
         while (message := self.pubsub.get_message(timeout=5))["channel"] != END_OF_EVENTS:
-            event = json.loads(message["data"])
-            assert event["prev"] == self.rev
-            assert int(event["rev"]) > int(self.rev)
-            self.rev = event["rev"]
+            event = parse_event(self.token, message["data"].encode())
+            assert event.prev == self.rev
+            assert event.rev is not None
+            assert event.rev > self.rev
+            self.rev = event.rev
             self.events_seen += 1
         return self.events_seen
 
@@ -333,7 +411,7 @@ class Sessions(RuleBasedStateMachine):
     def invariant_1_answered_messages_come_in_pairs(self):
         if document := self.document():
             messages = document["messages"]
-            for index in range(document["answered"]):
+            for index in range(self.answered()):
                 human, reply = messages[2 * index : 2 * index + 2]
                 assert human["id"] == self.sent[index]
                 assert human["msg"].startswith(HUMAN)
@@ -344,13 +422,17 @@ class Sessions(RuleBasedStateMachine):
     @invariant()
     def invariant_2_only_the_oldest_unanswered_message_may_have_a_reply(self):
         if document := self.document():
-            rest = document["messages"][2 * document["answered"] :]
-            if generation := document["generation"]:
+            state = self.stored["state"]
+            rest = document["messages"][2 * self.answered() :]
+            if "reply" in state:
                 human, reply = rest[0], rest.pop(1)
-                assert reply["id"] == generation["reply"]
-                assert reply["reply_to"] == human["id"]
+                assert reply["id"] == state["reply"]
+                assert reply["reply_to"] == state["reply_to"] == human["id"]
                 assert reply["status"] == "streaming"
-                assert reply["msg"] == BOT + self.partial[reply["id"]]
+                assert reply["msg"] == BOT
+                assert (self.stored["text"] or "") == self.partial.get(reply["id"], "")
+            else:
+                assert set(state) <= {"answered", "rev", "retried"}
             assert [message["id"] for message in rest] == self.unanswered()
             assert all(message["msg"].startswith(HUMAN) for message in rest)
 
@@ -359,25 +441,28 @@ class Sessions(RuleBasedStateMachine):
         tokens = [token for token, _ in self.stored["queued"] + self.stored["leased"]]
         assert tokens == ([self.token] if self.unanswered() else [])
         if self.stored["leased"]:
-            assert self.document()["generation"]["lease_id"] == self.lease_id
+            assert self.stored["state"]["lease_id"] == self.lease_id
 
     @invariant()
     def invariant_4_unstarted_holds_the_messages_without_a_reply(self):
-        document = self.document()
-        started = 1 if document and document["generation"] else 0
+        started = 1 if "reply" in self.stored["state"] else 0
         unstarted = {f"{self.token} {message_id}" for message_id in self.unanswered()[started:]}
         assert {member for member, _ in self.stored["unstarted"]} == unstarted
 
     @invariant()
     def invariant_5_a_session_expires_only_while_all_messages_are_answered(self):
         if not self.gone:
-            expires = self.stored["expiry"] != -1
-            assert expires == (self.ttl > 0 and not self.unanswered())
+            document, state, text, ids = self.stored["expiries"]
+            assert (document != -1) == self.expires()
+            assert state == document
+            assert ids == (document if self.sent else -2)
+            assert text == (-1 if any(self.partial.values()) else -2)
+            assert self.stored["ids"] == set(self.sent)
 
     @invariant()
     def invariant_6_events_name_the_revision_before_them(self):
-        if document := self.document():  # `read_events` has checked the events themselves
-            assert document["rev"] == self.rev
+        if self.document():  # `read_events` has checked the events themselves
+            assert int(self.stored["state"]["rev"]) == self.rev
 
     @invariant()
     def invariant_7_a_reply_that_has_ended_does_not_change(self):

@@ -10,8 +10,9 @@ def test_several_renewals_may_fail_before_a_lease_ends():
     assert timing.RENEWAL_INTERVAL * 4 <= timing.LEASE_DURATION
 
 
-def test_a_delta_is_flushed_long_before_the_lease_needs_renewal():
-    assert timing.FLUSH_INTERVAL * 4 <= timing.RENEWAL_INTERVAL
+def test_text_is_written_long_before_the_lease_needs_renewal():
+    assert timing.FIRST_WRITE_DELAY < timing.WRITE_INTERVAL
+    assert timing.WRITE_INTERVAL * 4 <= timing.RENEWAL_INTERVAL
 
 
 def test_recovery_finds_a_dead_worker_soon_after_its_lease_ends():

@@ -6,6 +6,7 @@ import pytest
 import websocket
 
 from chat.mailbox import MAX_CLAIMS
+from chat.session_store import state_key
 from chat.timing import LEASE_DURATION
 from tests import directives
 from tests.clients import Events, Plain, begin, history
@@ -18,9 +19,8 @@ def connect(system: System) -> Events:
 
 
 def lease_id(system: System, token: str) -> str:
-    """Return the id of the lease on the session, as JSON."""
-    found = system.client.execute_command("JSON.GET", token, "$.generation.lease_id")
-    return str(found)
+    """Return the id of the lease on the session."""
+    return str(system.client.hget(state_key(token), "lease_id"))
 
 
 @pytest.mark.parametrize("at", [0, 1, 7])

@@ -11,6 +11,7 @@ import redis
 
 from chat.mailbox import Mailbox
 from chat.session_store import SessionStore
+from tasks.delta_writer import DeltaWriter
 from tasks.models import Call
 
 TTL = 3600  # seconds
@@ -66,7 +67,7 @@ class ScriptedModel:
 def clock(monkeypatch) -> Clock:
     """The clock of the tasks' modules."""
     clock = Clock()
-    for module in ("generation", "lease_renewer"):
+    for module in ("generation", "delta_writer"):
         monkeypatch.setattr(f"tasks.{module}.time", clock)
     return clock
 
@@ -80,6 +81,12 @@ def unreliable(client: redis.Redis) -> UnreliableRedis:
 @pytest.fixture
 def mailbox(unreliable: UnreliableRedis) -> Mailbox:
     return Mailbox(unreliable, TTL)
+
+
+@pytest.fixture
+def writer(mailbox: Mailbox) -> DeltaWriter:
+    """A writer whose thread does not run: the test calls `write` and `renew`."""
+    return DeltaWriter(mailbox)
 
 
 @pytest.fixture

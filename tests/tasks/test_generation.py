@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from chat.errors import ModelRefused, RedisUnavailable
-from chat.timing import FLUSH_INTERVAL, REDIS_OUTAGE_TIMEOUT
+from chat.errors import Internal, ModelRefused, RedisUnavailable
+from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
 from tasks.generation import Generation
 from tasks.models import Restart
 from tests.chat.mailbox_steps import must_claim, published_events, send, texts
@@ -16,10 +18,10 @@ TIMEOUT = 60.0
 
 
 @pytest.fixture
-def generation(mailbox, token, clock):
+def generation(mailbox, writer, token, clock):
     """A generation of the reply to a session's only message."""
     send(mailbox, token, "hello")
-    return Generation(mailbox, must_claim(mailbox, token), TIMEOUT)
+    return Generation(mailbox, writer, must_claim(mailbox, token), TIMEOUT)
 
 
 def run(generation, script):
@@ -31,46 +33,25 @@ def reply(store, token):
 
 
 def deltas(events):
-    return [event["text"] for event in events if event["type"] == "delta"]
+    return [json.loads(event.frame)["text"] for event in events if event.type == "delta"]
 
 
-def test_the_first_delta_is_written_at_once(generation, store, token):
-    def script(call):
-        yield "Hel"
-        assert texts(store, token)[1] == "Bot: Hel"
-
-    run(generation, script)
-
-
-def test_text_that_comes_within_the_flush_interval_is_written_as_one_delta(
-    generation, client, token, clock
+def test_text_between_two_writes_is_one_delta_and_the_rest_comes_with_the_commit(
+    generation, writer, client, token
 ):
     def script(call):
         yield "one "
+        writer.write()
         yield "two "
         yield "three "
-        clock.sleep(FLUSH_INTERVAL * 1.01)
+        writer.write()
         yield "four "
         yield "five"
 
     with published_events(client, token) as events:
-        run(generation, script)
-    assert deltas(events) == ["one ", "two three four ", "five"]
-
-
-def test_text_needs_a_flush_after_the_interval_even_if_the_model_is_silent(
-    generation, store, token, clock
-):
-    def script(call):
-        yield "one "
-        yield "two"
-        assert not generation.needs_flush()
-        clock.sleep(FLUSH_INTERVAL * 1.01)
-        assert generation.needs_flush()
-        generation.flush()
-        assert texts(store, token)[1] == "Bot: one two"
-
-    run(generation, script)
+        assert run(generation, script).owned
+    assert deltas(events) == ["one ", "two three ", "four five"]
+    assert [event.type for event in events][-2:] == ["delta", "reply"]
 
 
 def test_a_complete_reply_is_committed(generation, store, token):
@@ -90,16 +71,41 @@ def test_a_failed_reply_is_committed_with_its_text_and_the_code(generation, stor
     assert (ended["status"], ended["error"], ended["msg"]) == ("failed", "model_refused", "Bot: Hi")
 
 
+def test_a_lease_is_renewed_with_a_delta_or_without_after_the_interval(generation, clock):
+    def script(call):
+        assert generation.next_write() is None
+        yield "one "
+        assert not generation.next_write().renew
+        clock.sleep(1.01 * RENEWAL_INTERVAL)
+        with_delta = generation.next_write()
+        assert (with_delta.text, with_delta.renew) == ("one ", True)
+        generation.confirm(with_delta)
+        assert generation.next_write() is None
+        clock.sleep(1.01 * RENEWAL_INTERVAL)
+        without_delta = generation.next_write()
+        assert (without_delta.text, without_delta.renew) == ("", True)
+        raise Stop
+
+    class Stop(Exception):
+        """Ends the test: nothing was written to Redis."""
+
+    with pytest.raises(Stop):
+        run(generation, script)
+
+
 @pytest.mark.parametrize("lost", ["lost_requests", "lost_answers"])
+@pytest.mark.parametrize("written_again_by", ["the writer", "the commit"])
 def test_an_unconfirmed_delta_is_sent_again_unchanged(
-    generation, client, unreliable, token, clock, lost
+    generation, writer, client, unreliable, token, lost, written_again_by
 ):
     def script(call):
+        yield "one "
         setattr(unreliable, lost, 1)
-        yield "one "  # not confirmed
+        with pytest.raises(RedisUnavailable):
+            writer.write()
         yield "two"
-        clock.sleep(FLUSH_INTERVAL * 1.01)
-        generation.flush()
+        if written_again_by == "the writer":
+            writer.write()
 
     with published_events(client, token) as events:
         assert run(generation, script).owned
@@ -107,16 +113,20 @@ def test_an_unconfirmed_delta_is_sent_again_unchanged(
 
 
 @pytest.mark.parametrize("lost", ["lost_requests", "lost_answers"])
-def test_a_commit_is_repeated_until_redis_answers(generation, store, unreliable, token, lost):
+def test_a_commit_is_repeated_until_redis_answers(
+    generation, client, store, unreliable, token, lost
+):
     def script(call):
         yield "Hi"
         setattr(unreliable, lost, 3)
 
-    assert run(generation, script).owned
-    assert reply(store, token)["status"] == "done"
+    with published_events(client, token) as events:
+        assert run(generation, script).owned
+    assert deltas(events) == ["Hi"]
+    assert (reply(store, token)["status"], reply(store, token)["msg"]) == ("done", "Bot: Hi")
 
 
-def test_a_generation_ends_when_redis_is_away_for_longer_than_its_patience(
+def test_a_generation_ends_when_redis_is_away_for_too_long_at_its_end(
     generation, store, unreliable, token, clock
 ):
     began = clock()
@@ -132,36 +142,49 @@ def test_a_generation_ends_when_redis_is_away_for_longer_than_its_patience(
     assert reply(store, token)["status"] == "streaming"  # recovery finds the session
 
 
-def test_the_model_is_cancelled_when_redis_is_away_for_too_long_before_the_end(
-    generation, unreliable, clock
-):
+def test_the_model_is_cancelled_when_writes_fail_for_too_long(generation, clock):
     def script(call):
-        unreliable.lost_requests = 10_000
+        clock.sleep(REDIS_OUTAGE_TIMEOUT - 1)
+        generation.write_failed(RedisUnavailable())
         yield "one "
-        clock.sleep(REDIS_OUTAGE_TIMEOUT + 1)
-        yield "two"
+        clock.sleep(2)
+        generation.write_failed(RedisUnavailable())
+        call.sleep(TIMEOUT)
         pytest.fail("the model goes on")
 
     with pytest.raises(RedisUnavailable):
         run(generation, script)
 
 
-def test_a_stopped_reply_gets_no_more_text(generation, mailbox, store, token, clock):
+def test_a_generation_whose_reply_cannot_be_written_is_aborted_with_the_reason(generation):
     def script(call):
         yield "one "
+        generation.abort(Internal("wrong type"))
+        call.sleep(TIMEOUT)
+
+    with pytest.raises(Internal, match="wrong type"):
+        run(generation, script)
+
+
+def test_a_stopped_reply_gets_no_more_text(generation, writer, mailbox, store, token):
+    def script(call):
+        yield "one "
+        writer.write()
         mailbox.stop(token, generation.claim.message_id)
-        clock.sleep(FLUSH_INTERVAL * 1.01)
         yield "two"
+        writer.write()
+        call.sleep(TIMEOUT)
         pytest.fail("the model goes on")
 
     assert not run(generation, script).owned
     assert texts(store, token)[1] == "Bot: one "
 
 
-def test_a_generation_whose_lease_is_lost_writes_nothing_more(generation, store, token):
+def test_a_generation_whose_lease_is_lost_writes_nothing_more(generation, writer, store, token):
     def script(call):
         yield "one "
-        yield "two"  # not written yet
+        writer.write()
+        yield "two"
         generation.abort_lease_lost()
         call.sleep(TIMEOUT)
 
@@ -170,10 +193,17 @@ def test_a_generation_whose_lease_is_lost_writes_nothing_more(generation, store,
     assert reply(store, token)["status"] == "streaming"
 
 
-def test_a_draining_worker_writes_its_text_and_another_worker_continues(generation, mailbox, token):
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_draining_worker_writes_its_text_and_another_worker_continues(
+    generation, writer, unreliable, mailbox, token, confirmed
+):
     def script(call):
         yield "one "
-        yield "two"  # not written yet
+        if not confirmed:
+            unreliable.lost_answers = 1
+            with pytest.raises(RedisUnavailable):
+                writer.write()
+        yield "two"
         generation.abort_for_shutdown()
         call.sleep(TIMEOUT)
 
@@ -184,17 +214,20 @@ def test_a_draining_worker_writes_its_text_and_another_worker_continues(generati
 
 @pytest.mark.parametrize("lost", ["lost_requests", "lost_answers"])
 def test_a_restart_drops_the_text_and_begins_the_next_attempt(
-    generation, client, store, unreliable, token, lost
+    generation, writer, client, store, unreliable, token, lost
 ):
     def script(call):
         yield "one "
+        writer.write()
         yield "two"  # not written yet
         setattr(unreliable, lost, 2)
         yield Restart()
-        yield "three"
+        yield "three "
+        writer.write()
+        yield "four"
 
     with published_events(client, token) as events:
         assert run(generation, script).owned
-    assert texts(store, token)[1] == "Bot: three"
-    starts = [event for event in events if event["type"] == "start"]
-    assert [event["attempt"] for event in starts] == [2]
+    assert texts(store, token)[1] == "Bot: three four"
+    starts = [json.loads(event.frame) for event in events if event.type == "start"]
+    assert [start["attempt"] for start in starts] == [2]

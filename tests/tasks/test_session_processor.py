@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from chat.errors import ModelTimeout
-from tasks.lease_renewer import LeaseRenewer
 from tasks.session_processor import SessionProcessor
 from tests.chat.mailbox_steps import must_claim, send, texts
 from tests.tasks.conftest import ScriptedModel
@@ -20,17 +19,12 @@ def enqueued(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def renewer(mailbox):
-    return LeaseRenewer(mailbox)
-
-
-@pytest.fixture
-def processor(mailbox, renewer):
+def processor(mailbox, writer):
     """Return a function that makes a processor with a scripted model."""
 
     def make(script):
         return SessionProcessor(
-            mailbox, ScriptedModel(script), renewer, history_window=4, timeout=60.0
+            mailbox, ScriptedModel(script), writer, history_window=4, timeout=60.0
         )
 
     return make
@@ -76,24 +70,24 @@ def test_a_session_without_further_messages_is_not_enqueued_again(
 
 
 def test_a_draining_worker_claims_nothing_and_enqueues_the_session_again(
-    processor, enqueued, mailbox, renewer, store, token
+    processor, enqueued, mailbox, writer, store, token
 ):
     send(mailbox, token, "a")
-    renewer.drain()
+    writer.drain()
     processor(answer_ok).process(token)
     assert statuses(store, token) == []
     assert enqueued == [token]
 
 
 def test_a_worker_that_begins_to_drain_enqueues_the_session_for_its_next_message(
-    processor, enqueued, mailbox, renewer, store, token
+    processor, enqueued, mailbox, writer, store, token
 ):
     for text in "ab":
         send(mailbox, token, text)
 
     def script(call):
         yield "ok"
-        renewer.drain()
+        writer.drain()
 
     processor(script).process(token)
     assert statuses(store, token) == ["done"]

@@ -13,12 +13,9 @@ from chat.client_frames import RefusedFrame, read_frame
 from chat.errors import ChatError, words
 from chat.server_frames import (
     AckSchema,
-    DeltaSchema,
     ErrorSchema,
     HistorySchema,
-    MessageFrameSchema,
     PongSchema,
-    StartSchema,
     WaitSchema,
 )
 from chat.session_store import Session
@@ -34,10 +31,10 @@ SUBPROTOCOL = "chat.events.v1"
 _ACK = AckSchema()
 _ERROR = ErrorSchema()
 _HISTORY = HistorySchema()
-_MESSAGE = MessageFrameSchema()
 _PONG = PongSchema()
 _WAIT = WaitSchema()
-_FORWARDED = {"start": StartSchema(), "delta": DeltaSchema(), "wait": _WAIT}
+# Events with a whole message.
+_MESSAGES = ("human", "reply", "failed")
 
 
 class EventsSubscriber(Subscriber):
@@ -65,12 +62,16 @@ class EventsSubscriber(Subscriber):
 
     def on_event(self, event: SessionEvent) -> None:
         if event.type == "unserved":
-            self._send_unserved(**event.data)
-        elif event.type == "message":
-            self._send_message(event.data["message"])
-        elif event.type in _FORWARDED:
-            self._absence_sent_for = None  # only a worker publishes these
-            self._send(_FORWARDED[event.type], event.data)
+            self._send_unserved(**json.loads(event.frame))
+            return
+        if event.type != "human":
+            self._absence_sent_for = None  # a worker, or a stop, has published it
+        if event.type == "failed":
+            self._send_failed(json.loads(event.frame))
+        else:
+            self.websocket.send(event.frame)
+        if event.type in _MESSAGES:
+            self._worker_watch.check(self)  # another message may be the oldest unanswered one now
 
     def on_frame(self, frame: str | bytes) -> Command | None:
         try:
@@ -109,17 +110,6 @@ class EventsSubscriber(Subscriber):
         self._send(_ACK, {"id": message_id, "position": position})
         self._absence_sent_for = None
 
-    def _send_message(self, message: dict[str, Any]) -> None:
-        if "reply_to" in message:
-            self._absence_sent_for = None
-        if message.get("status") == "failed":
-            code = message["error"]
-            failure = {"code": code, "msg": words(code), "reply_to": message["reply_to"]}
-            self._send(_ERROR, failure)
-        else:
-            self._send(_MESSAGE, message)
-        self._worker_watch.check(self)  # the oldest unanswered message may be another one now
-
     def _send_unserved(self, reply_to: str, no_worker: bool) -> None:
         """Send that no worker is there, or that one is there again, unless the client knows it."""
         absence = reply_to if no_worker else None
@@ -137,6 +127,10 @@ class EventsSubscriber(Subscriber):
             "retry_after": error.retry_after,
         }
         self._send(_ERROR, refusal)
+
+    def _send_failed(self, reply: dict[str, Any]) -> None:
+        code = reply["error"]
+        self._send(_ERROR, {"code": code, "msg": words(code), "reply_to": reply["reply_to"]})
 
     def _send(self, schema: Schema, data: Any) -> None:
         self.websocket.send(json.dumps(schema.dump(data)))

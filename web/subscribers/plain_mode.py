@@ -43,11 +43,12 @@ class PlainSubscriber(Subscriber):
 
     def on_session(self, session: Session) -> None:
         for reply in _ended_replies(session)[self._first :]:
-            self._send_reply(reply)
+            self._send_reply(reply, reply["msg"].removeprefix(BOT))
 
     def on_event(self, event: SessionEvent) -> None:
-        if event.type == "message" and "reply_to" in event.data["message"]:
-            self._send_reply(event.data["message"])
+        if event.type in ("reply", "failed"):
+            reply = json.loads(event.frame)
+            self._send_reply(reply, reply["msg"])
 
     def on_frame(self, frame: str | bytes) -> Command:
         return lambda: self._accept(frame)
@@ -60,11 +61,10 @@ class PlainSubscriber(Subscriber):
         except ChatError as error:
             self._send(new_id(), error.msg, timestamp(), error.code)
 
-    def _send_reply(self, reply: dict[str, Any]) -> None:
+    def _send_reply(self, reply: dict[str, Any], text: str) -> None:
         if reply["id"] in self._sent:
             return
         self._sent.add(reply["id"])
-        text = reply["msg"].removeprefix(BOT)
         if reply["status"] == "failed":
             self._send(reply["id"], words(reply["error"]), reply["timestamp"], reply["error"])
         elif text:  # a reply that was stopped before its first word is not sent

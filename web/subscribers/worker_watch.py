@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -118,7 +119,7 @@ class WorkerWatch:
         for subscriber in batch:
             by_token.setdefault(subscriber.token, []).append(subscriber)
         for token, message_id, rev in self._mailbox.unserved(list(by_token)):
-            data = {"reply_to": message_id, "no_worker": self._absent}
+            data = json.dumps({"reply_to": message_id, "no_worker": self._absent}).encode()
             for subscriber in by_token[token]:
                 # The event holds up to this revision: a later change may have served the message.
                 subscriber.deliver(SessionEvent(token, "unserved", data, rev=None, prev=rev))

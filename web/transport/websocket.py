@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simple_websocket import ConnectionClosed, Server
+from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
@@ -20,6 +21,7 @@ from wsproto.utilities import LocalProtocolError
 from web.transport.message_assembler import MessageAssembler, MessageTooBig
 from web.transport.ping_timer import PingTimer
 from web.transport.send_queue import SendQueue
+from web.transport.text_frame import text_frame
 from web.transport.time_slice import TimeSlice
 
 _READ_SIZE = 8192  # bytes
@@ -90,12 +92,20 @@ class WebSocket(Server):  # type: ignore[misc]
                 self.ws.receive_data(self._read())
         raise ConnectionClosed(self.close_reason, self.close_message)
 
-    def send(self, data: str) -> None:
+    def send(self, data: str | bytes) -> None:
         """Send a text frame after those that are queued. Does nothing if closed.
 
-        Never waits. A client that leaves too much unread is closed with 1013.
+        ``data`` is text, or the same in UTF-8. Never waits. A client that leaves too much unread is
+        closed with 1013.
         """
-        self._send_event(TextMessage(data=data))
+        frame = text_frame(data.encode() if isinstance(data, str) else data)
+        with self._lock:
+            # Not open but not closed either: the client's close frame is about to be read.
+            if self.closed or self.ws.state is not ConnectionState.OPEN:
+                return
+            fits = self._send_queue.put(frame)
+        if not fits:
+            self._close_slow_client(within=self._times.send_timeout)
 
     def close(self, reason: int = CloseReason.NORMAL_CLOSURE, message: str = "") -> None:
         """Send a close frame after the frames that are queued. Does nothing if already closed.

@@ -97,7 +97,7 @@ def create_app() -> Flask:
             for number in range(each):
                 websocket.send(f"{sender} {number} {'x' * size}")
                 if number % 10 == 0:
-                    time.sleep(0)
+                    time.sleep(0.02)  # the client must keep up: it may leave 1 MiB unread
 
         threads = [threading.Thread(target=count, args=(sender,)) for sender in range(senders)]
         for thread in threads:

@@ -1,0 +1,168 @@
+"""Writes what all generations of this worker produce, and keeps their leases.
+
+A generation only adds text to its buffer. One thread collects the text of all of them and writes it
+in one script, so that a token pays for no round trip, no connection and no thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chat.errors import Internal, RedisUnavailable
+from chat.mailbox import MAX_WRITES, Mailbox, Write
+from chat.outage import Outage
+from chat.timing import FIRST_WRITE_DELAY, RENEWAL_INTERVAL, WRITE_INTERVAL
+from tasks.generation import Generation
+
+log = logging.getLogger(__name__)
+
+_RENEWAL_CHECK = RENEWAL_INTERVAL / 4  # seconds between two looks for leases to renew
+
+
+class DeltaWriter:
+    """One thread of a worker: writes deltas, renews leases, and drains the worker."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._lock = threading.Lock()
+        self._generations: set[Generation] = set()
+        self._with_text: deque[Generation] = deque()
+        self._wake = threading.Event()  # set while there is text
+        self._written = threading.Condition(self._lock)
+        self._writing: set[Generation] = set()  # of which a write is under way
+        self._draining = threading.Event()
+
+    # In the threads of the generations
+
+    @contextmanager
+    def serving(self, generation: Generation) -> Iterator[None]:
+        """Write the generation's deltas and renew its lease while the block runs.
+
+        Afterwards no write of it is under way; there may be text that was not written.
+        """
+        with self._lock:
+            self._generations.add(generation)
+        try:
+            yield
+        finally:
+            with self._written:
+                self._generations.discard(generation)
+                self._written.wait_for(lambda: generation not in self._writing)
+
+    def notify(self, generation: Generation) -> None:
+        """Note that a generation has text, which it had not before."""
+        self._with_text.append(generation)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    @property
+    def draining(self) -> bool:
+        """Whether this worker shuts down and claims no more messages."""
+        return self._draining.is_set()
+
+    def drain(self) -> None:
+        """Leave all generations to other workers. Safe in a signal handler."""
+        self._draining.set()
+
+    # In the writer's own thread
+
+    def run(self) -> None:
+        """Write forever."""
+        outage = Outage(log, "replies are interrupted")
+        written_at = renewals_at = 0.0
+        while True:
+            if self._wake.wait(_RENEWAL_CHECK):
+                # Others have text soon, too: what begins now, or streams at the same pace.
+                pause = written_at + WRITE_INTERVAL - time.monotonic()
+                time.sleep(max(pause, FIRST_WRITE_DELAY))
+            now = time.monotonic()
+            if self.draining:
+                self._abort_all()
+            try:
+                written, renewed = self.write(), 0
+                if written:
+                    written_at = now
+                if now >= renewals_at:
+                    renewed = self.renew()
+                    renewals_at = now + _RENEWAL_CHECK
+            except RedisUnavailable as error:
+                self._note_failure(error)
+                time.sleep(outage.failed(error))
+            else:
+                if written or renewed:
+                    outage.worked()
+
+    def write(self) -> int:
+        """Write the text that generations have; return how much was written."""
+        self._wake.clear()
+        ready: dict[Generation, None] = {}  # in order, each once
+        while self._with_text:
+            ready[self._with_text.popleft()] = None
+        return self._write_all(list(ready))
+
+    def renew(self) -> int:
+        """Renew the leases of silent generations; return how many."""
+        with self._lock:
+            silent = [g for g in self._generations if g.needs_renewal()]
+        return self._write_all(silent)
+
+    def _write_all(self, generations: list[Generation]) -> int:
+        written = 0
+        for start in range(0, len(generations), MAX_WRITES):
+            some = generations[start : start + MAX_WRITES]
+            with self._lock:
+                some = [generation for generation in some if generation in self._generations]
+                self._writing.update(some)
+            try:
+                written += self._write_some(some)
+            except RedisUnavailable:
+                # Their text is taken, so that they would not notify of it again.
+                self._with_text.extend(generations[start:])
+                self._wake.set()
+                raise
+            finally:
+                with self._written:
+                    self._writing.clear()
+                    self._written.notify_all()
+        return written
+
+    def _write_some(self, generations: list[Generation]) -> int:
+        writes = [(generation, generation.next_write()) for generation in generations]
+        pending = [(generation, write) for generation, write in writes if write]
+        if not pending:
+            return 0
+        try:
+            self._write_pending(pending)
+        except Internal:
+            # It is about one session, and the others must not suffer from it.
+            for generation, write in pending:
+                try:
+                    self._write_pending([(generation, write)])
+                except Internal as error:
+                    generation.abort(error)
+        return len(pending)
+
+    def _write_pending(self, pending: list[tuple[Generation, Write]]) -> None:
+        answers = self._mailbox.write([write for _, write in pending])
+        for (generation, write), owned in zip(pending, answers, strict=True):
+            if owned:
+                generation.confirm(write)
+            else:
+                generation.abort_lease_lost()
+
+    def _note_failure(self, error: RedisUnavailable) -> None:
+        for generation in self._all():
+            generation.write_failed(error)
+
+    def _abort_all(self) -> None:
+        for generation in self._all():
+            generation.abort_for_shutdown()
+
+    def _all(self) -> list[Generation]:
+        with self._lock:
+            return list(self._generations)
