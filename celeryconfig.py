@@ -59,6 +59,7 @@ broker_transport_options = {
 # waits for one.
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1}
 
-# Flower lives on these.
-worker_send_task_events = True
-task_send_sent_event = True
+# Flower switches a worker's events on while it watches, by remote control; otherwise each task
+# would pay for three messages that nobody reads.
+worker_send_task_events = False
+task_send_sent_event = False
