@@ -41,6 +41,13 @@ def inspect_active(system) -> str:
 def test_it_shows_workers_and_tasks_and_no_token(system, flower):
     wait_until(lambda: fetch(flower, "/workers?json=1").count("heartbeat") > 1)
     socket = Events(system.web.ws, begin(system.web.url))
+
+    def shows_tasks() -> bool:
+        """Workers send events of tasks only once Flower, which asks every 5 s, wants them."""
+        socket.until_answered(socket.say("hello"))
+        return '"tasks.reply"' in fetch(flower, "/api/tasks")
+
+    wait_until(shows_tasks)
     with directives.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()
