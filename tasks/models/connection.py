@@ -98,13 +98,16 @@ class Connection:
         self.drain_reads_left = _MAX_DRAIN_READS
         try:
             self.http.sock.settimeout(0)
-            while not self.response.isclosed():
-                self.response.read1()
+            while not self.response.isclosed() and self.response.read1():
+                pass
+            if self.response.length == 0:  # http.client leaves it open then
+                self.response.close()
         except (OSError, HTTPException):
             return False
         # Bytes after the end of an answer would be taken for the next one.
         pending = self.http.sock.pending() if isinstance(self.http.sock, ssl.SSLSocket) else 0
-        return not (self.body.has_surplus or pending) and self.http.is_connected
+        ended = self.response.isclosed() and not (self.body.has_surplus or pending)
+        return ended and self.http.is_connected
 
     def close(self) -> None:
         """Close the connection, whatever its state."""
