@@ -80,22 +80,21 @@ def keep_alive_server(
         server.close()
 
 
-def begin_stream(client: socket.socket, *headers: bytes) -> None:
-    """Send the head of a stream in chunks."""
+def stream_head(*headers: bytes) -> bytes:
+    """Return the head of a stream in chunks."""
     lines = [b"HTTP/1.1 200 OK", b"Content-Type: text/event-stream", b"Transfer-Encoding: chunked"]
-    client.sendall(b"\r\n".join([*lines, *headers, b"\r\n"]))
+    return b"\r\n".join([*lines, *headers, b"\r\n"])
 
 
-def send_event(client: socket.socket, event: Any) -> None:
-    """Send an event as one chunk."""
+def chunk(event: Any) -> bytes:
+    """Return an event as one chunk."""
     data = event if isinstance(event, bytes) else json.dumps(event).encode()
     data = b"data: %s\n\n" % data
-    client.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def end_stream(client: socket.socket) -> None:
-    """Send the last chunk."""
-    client.sendall(b"0\r\n\r\n")
+DONE = chunk(b"[DONE]")
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 def reset(client: socket.socket) -> None:

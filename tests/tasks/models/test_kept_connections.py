@@ -27,12 +27,13 @@ from tasks.models.retry import MAX_TRIES
 from tasks.prompt import PromptMessage
 from tests.tasks.models.conftest import PATHS, Reply
 from tests.tasks.models.keep_alive_server import (
+    DONE,
+    LAST_CHUNK,
     KeepAliveServer,
-    begin_stream,
-    end_stream,
+    chunk,
     keep_alive_server,
     reset,
-    send_event,
+    stream_head,
 )
 
 WITHIN_GEVENT = "TEST_WITHIN_GEVENT"
@@ -51,11 +52,8 @@ LAST_EVENT = {
 
 
 def stream(client: socket.socket, number: int) -> bool:
-    """Send the number of the request as text."""
-    begin_stream(client)
-    send_event(client, event(f"{number}"))
-    send_event(client, b"[DONE]")
-    end_stream(client)
+    """Send the number of the request as text, in one piece: with the last event comes the end."""
+    client.sendall(stream_head() + chunk(event(f"{number}")) + DONE + LAST_CHUNK)
     return True
 
 
@@ -68,11 +66,8 @@ def model_at(server: KeepAliveServer, protocol: str = "completions", **env: str)
 
 def test_replies_one_after_the_other_use_one_connection(protocol):
     def answer(client: socket.socket, number: int) -> bool:
-        begin_stream(client)
-        send_event(client, LAST_EVENT[protocol])
-        send_event(client, {"choices": [], "usage": {"total_tokens": 9}})
-        send_event(client, b"[DONE]")
-        end_stream(client)
+        usage = chunk({"choices": [], "usage": {"total_tokens": 9}})
+        client.sendall(stream_head() + chunk(LAST_EVENT[protocol]) + usage + DONE + LAST_CHUNK)
         return True
 
     with keep_alive_server(answer) as server:
@@ -85,11 +80,10 @@ def test_the_end_of_a_stream_may_come_after_the_reply():
     go_on, ended = threading.Event(), threading.Event()
 
     def answer(client: socket.socket, number: int) -> bool:
-        begin_stream(client)
-        send_event(client, event("hi", "stop"))
+        client.sendall(stream_head() + chunk(event("hi", "stop")))
         assert go_on.wait(10)
-        send_event(client, b"[DONE]")
-        end_stream(client)
+        client.sendall(DONE)
+        client.sendall(LAST_CHUNK)
         ended.set()
         return True
 
@@ -104,8 +98,7 @@ def test_the_end_of_a_stream_may_come_after_the_reply():
 
 def test_a_stream_that_has_not_ended_is_closed_and_not_waited_for():
     def answer(client: socket.socket, number: int) -> bool:
-        begin_stream(client)
-        send_event(client, event("hi", "stop"))
+        client.sendall(stream_head() + chunk(event("hi", "stop")))
         return True
 
     with keep_alive_server(answer) as server:
@@ -136,9 +129,8 @@ def test_bytes_after_an_answer_are_not_taken_for_the_next_one():
     extra = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(stolen), stolen)
 
     def answer(client: socket.socket, number: int) -> bool:
-        begin_stream(client)
-        send_event(client, event(f"{number}"))
-        client.sendall(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n" + extra[: 20 + 200 * (number % 2)])
+        surplus = extra[: 20 + 200 * (number % 2)]
+        client.sendall(stream_head() + chunk(event(f"{number}")) + DONE + LAST_CHUNK + surplus)
         return True
 
     with keep_alive_server(answer) as server:
@@ -149,10 +141,8 @@ def test_bytes_after_an_answer_are_not_taken_for_the_next_one():
 
 def test_no_cookie_goes_from_one_call_to_the_next():
     def answer(client: socket.socket, number: int) -> bool:
-        begin_stream(client, b"Set-Cookie: person=1; Path=/")
-        send_event(client, event("hi"))
-        send_event(client, b"[DONE]")
-        end_stream(client)
+        head = stream_head(b"Set-Cookie: person=1; Path=/")
+        client.sendall(head + chunk(event("hi")) + DONE + LAST_CHUNK)
         return True
 
     with keep_alive_server(answer) as server:
@@ -226,18 +216,6 @@ def test_a_close_as_the_next_request_arrives_costs_no_try(close):
         assert server.requests[1][1] == server.requests[2][1]
 
 
-def test_a_request_is_sent_again_at_once_only_once():
-    def answer(client: socket.socket, number: int) -> bool:
-        return not number and stream(client, number)
-
-    with keep_alive_server(answer) as server:
-        model = model_at(server)
-        Reply(model, "hello")
-        with pytest.raises(ModelUnavailable):
-            Reply(model, "hello")
-        assert len(server.requests) == 1 + 1 + MAX_TRIES
-
-
 def test_a_request_is_not_sent_again_at_once_after_a_byte_of_the_answer():
     def answer(client: socket.socket, number: int) -> bool:
         if number == 1:
@@ -295,11 +273,9 @@ class Streams:
         self.go_on = threading.Semaphore(0)
 
     def answer(self, client: socket.socket, number: int) -> bool:
-        begin_stream(client)
-        send_event(client, event(f"{number} "))
-        assert self.go_on.acquire(timeout=10)
-        send_event(client, event("and the rest", "stop"))
-        end_stream(client)
+        client.sendall(stream_head() + chunk(event(f"{number} ")))
+        assert self.go_on.acquire(timeout=30)
+        client.sendall(chunk(event("and the rest", "stop")) + LAST_CHUNK)
         return True
 
     def two(self, model: Model) -> tuple[Stream, Stream]:
@@ -310,14 +286,29 @@ class Streams:
         return pair
 
 
+def test_a_request_is_sent_again_at_once_only_once():
+    streams = Streams()
+
+    def answer(client: socket.socket, number: int) -> bool:
+        return number < 2 and streams.answer(client, number)
+
+    with keep_alive_server(answer) as server:
+        model = model_at(server)
+        pair = streams.two(model)
+        streams.go_on.release(2)
+        assert [each.join() for each in pair] == [None, None]
+        with pytest.raises(ModelUnavailable):
+            Reply(model, "hello")  # meets both kept connections
+        assert len(server.requests) == 2 + 1 + MAX_TRIES
+
+
 def test_a_cancel_closes_its_own_connection_and_no_other():
     streams = Streams()
     with keep_alive_server(streams.answer) as server:
         model = model_at(server)
-        for each in streams.two(model):
-            streams.go_on.release()
-            assert each.call
-        wait_idle(model, 2)
+        pair = streams.two(model)
+        streams.go_on.release(2)
+        assert [each.join() for each in pair] == [None, None]
         first, second = streams.two(model)
         assert sorted(server.used) == [0, 0, 1, 1]
         first.call.cancel()
@@ -375,8 +366,7 @@ def test_no_more_connections_are_kept_than_the_worker_has_replies_at_once():
 def test_two_hundred_calls_with_cancels_leak_no_file():
     def answer(client: socket.socket, number: int) -> bool:
         if number % 3 == 0:
-            begin_stream(client)
-            send_event(client, event(f"{number}"))
+            client.sendall(stream_head() + chunk(event(f"{number}")))
             return True  # the client cancels
         return stream(client, number)
 
