@@ -57,9 +57,9 @@ class Call:
 
         RFC 9112 (9.3.1) tells clients to expect that a server closes an idle connection at any
         time. RFC 9110 (9.2.2) advises against a repeated POST unless the client can tell that the
-        server has not acted on it. If not a byte of the answer came, a server has nearly always closed the
-        connection for its age and has not read the request. In the worst case a generation is paid
-        for twice, as with each other failed request that is repeated. The text is never mixed.
+        server has not acted on it. If not a byte of the answer came, a server has nearly always
+        closed the connection for its age and has not read the request. In the worst case a
+        generation is paid for twice, as with each other failed request that is repeated.
         """
         resent, self._resent = self._resent, True
         return not resent
