@@ -6,13 +6,15 @@ A server in a process of its own writes 20 tokens a second into each stream. Eac
 at which it was written. The streams are read as a worker reads them, each in a thread. The number
 of streams grows until the adapters are too slow: until one token in a hundred arrives more than
 50 ms late. The same is measured with bare sockets, without the adapters. The ratio of the two is
-the figure that matters. A run takes about two minutes.
+the figure that matters. Then a server answers at once, and one reply follows another: how much
+processor time and how many connections a reply costs. A run takes about two minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import statistics
 import subprocess
@@ -31,12 +33,13 @@ ROOT = Path(__file__).parent.parent
 TOKENS_PER_SECOND = 20  # in each stream
 MAX_DELAY = 0.05  # seconds
 STREAMS = (1, 100, 200, 250, 300, 400)  # with more, the server is too slow itself
+REPLIES = 300  # one after the other
 DURATION = 1.5  # seconds of a measurement, after all streams have begun
 
-HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
-    b"Connection: close\r\n\r\n"
+KEPT_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
+HEAD = KEPT_HEAD.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
 EVENTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "/": lambda text: {"index": 1, "token": {"id": 1, "text": text, "special": False}},
     "/v1/completions": lambda text: {"choices": [{"text": text, "finish_reason": None}]},
@@ -71,6 +74,9 @@ async def _serve() -> None:
 
 async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     path = (await reader.readline()).split()[1].decode()
+    if path == "/instant/v1/completions":
+        await _answer_at_once(reader, writer)
+        return
     event = EVENTS[path]
     writer.write(HEAD)
     write_at = time.monotonic()
@@ -81,6 +87,25 @@ async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             write_at += 1 / TOKENS_PER_SECOND
             await asyncio.sleep(write_at - time.monotonic())
     except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+async def _answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer each request of a connection with the number of requests that it has served."""
+    number = 0
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+            assert length
+            await reader.readexactly(int(length[1]))
+            number += 1
+            event = EVENTS["/v1/completions"](f"{number}")
+            data = f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode()
+            writer.write(KEPT_HEAD + b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
+    except (OSError, asyncio.IncompleteReadError):
         pass
     finally:
         writer.close()
@@ -162,6 +187,26 @@ def _measure(port: int, path: str, count: int) -> Figure:
     return Figure(delays[int(len(delays) * 0.99)], statistics.median(delays), cpu / wall)
 
 
+def _measure_replies(port: int) -> str:
+    """Ask for one reply after the other, as one thread of a worker does."""
+    model = model_for(
+        load_settings({"MODEL_URL": f"http://127.0.0.1:{port}/instant/v1/completions"})
+    )
+    numbers: list[str] = []
+    times: list[float] = []
+    cpu = time.thread_time()
+    for _ in range(REPLIES):
+        begin = time.monotonic()
+        call = Call(begin + 60)
+        numbers += map(str, model.answer([PromptMessage("human", "hello")], "", call))
+        times.append(time.monotonic() - begin)
+    cpu = time.thread_time() - cpu
+    return (
+        f"{REPLIES} replies, one after the other: {statistics.median(times) * 1000:.2f} ms each,"
+        f" {cpu / REPLIES * 1e6:.0f} us of the processor each, {numbers.count('1')} connections"
+    )
+
+
 def main() -> None:
     """Measure all protocols and print the figures."""
     server = subprocess.Popen(
@@ -170,6 +215,7 @@ def main() -> None:
     try:
         assert server.stdout
         port = int(server.stdout.readline())
+        print(_measure_replies(port), flush=True)
         bare: dict[int, Figure] = {}  # by number of streams
         for path, name in NAMES.items():
             for count in STREAMS:
@@ -181,7 +227,8 @@ def main() -> None:
                     f"{name}, {count} streams: {figure.median * 1000:.2f} ms"
                     f" ({figure.median / base.median:.1f} of the bare),"
                     f" one in a hundred over {figure.p99 * 1000:.1f} ms,"
-                    f" {figure.cpu:.0%} of a core ({figure.cpu / base.cpu:.1f} of the bare)",
+                    f" {figure.cpu:.0%} of a core ({figure.cpu / base.cpu:.1f} of the bare),"
+                    f" {figure.cpu / (count * TOKENS_PER_SECOND) * 1e6:.0f} us a token",
                     flush=True,
                 )
                 if figure.p99 > MAX_DELAY and path != "socket" and count > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -17,8 +18,9 @@ class Cancelled(Exception):
 class Call:
     """The requests for one reply, one after the other. They share a deadline.
 
-    `cancel` shuts the socket down. Closing the response instead would block: `close` waits for the
-    thread that reads.
+    `cancel` shuts down the socket of the current request, and no other one: the connection may
+    have served other calls before and may serve others afterwards. Closing the response instead
+    would block: `close` waits for the thread that reads.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -26,8 +28,8 @@ class Call:
         self._deadline = deadline
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self._resent = False
         self._cancellable_socket: socket.socket | None = None
-        self._read_socket: socket.socket | None = None
 
     def cancel(self) -> None:
         """Cancel the call, and shut its socket down at once. Any thread may do so, repeatedly."""
@@ -38,20 +40,34 @@ class Call:
     def shut_down_on_cancel(self, tcp_socket: socket.socket) -> None:
         """Let `cancel` shut ``tcp_socket`` down, even before it is connected or has done TLS."""
         with self._lock:
-            self._forget_sockets()
-            # A duplicate, since the ssl module detaches the original when TLS begins.
-            self._cancellable_socket = tcp_socket.dup()
+            self._forget_socket()
+            # A duplicate, since the ssl module detaches the original when TLS begins. A TLS socket
+            # has no method for that.
+            self._cancellable_socket = socket.socket(fileno=os.dup(tcp_socket.fileno()))
             if self._cancelled.is_set():
                 self._shut_down()
 
-    def forget_sockets(self) -> None:
-        """Touch the sockets of the last request no more. Their owner closes them."""
+    def forget_socket(self) -> None:
+        """Touch the socket of the last request no more. Its owner keeps or closes it."""
         with self._lock:
-            self._forget_sockets()
+            self._forget_socket()
 
-    def set_read_socket(self, read_socket: socket.socket) -> None:
-        """Let `limit_next_read` limit the reads of ``read_socket``, a TCP or TLS socket."""
-        self._read_socket = read_socket
+    def may_resend(self) -> bool:
+        """Whether a request may be sent again since its kept connection was closed: once a reply.
+
+        RFC 9112 (9.3.1) tells clients to expect that a server closes an idle connection at any
+        time. RFC 9110 (9.2.2) advises against a repeated POST unless the client can tell that the
+        server has not acted on it. If not a byte of the answer came, a server has nearly always
+        closed the connection for its age and has not read the request. In the worst case a
+        generation is paid for twice, as with each other failed request that is repeated.
+        """
+        resent, self._resent = self._resent, True
+        return not resent
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the call was cancelled."""
+        return self._cancelled.is_set()
 
     def time_left(self) -> float:
         """Return the seconds until the deadline, more than 0.
@@ -67,13 +83,6 @@ class Call:
             raise ModelTimeout("the deadline is over")
         return seconds
 
-    def limit_next_read(self) -> None:
-        """Let the next read from the socket time out at the deadline. Raises as `time_left`."""
-        seconds = self.time_left()
-        if self._read_socket:
-            with suppress(OSError):  # it is closed as soon as the whole body was received
-                self._read_socket.settimeout(seconds)
-
     def sleep(self, seconds: float) -> None:
         """Sleep, at most until the deadline. Raises as `time_left`."""
         self._cancelled.wait(min(seconds, self.time_left()))
@@ -84,7 +93,7 @@ class Call:
             with suppress(OSError):  # the connection has ended already
                 self._cancellable_socket.shutdown(socket.SHUT_RDWR)
 
-    def _forget_sockets(self) -> None:
+    def _forget_socket(self) -> None:
         if self._cancellable_socket:
             self._cancellable_socket.close()
-        self._cancellable_socket = self._read_socket = None
+        self._cancellable_socket = None

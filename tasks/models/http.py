@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,13 +15,19 @@ import urllib3
 
 from chat.errors import ModelRefused
 from tasks.models.call import Call
-from tasks.models.connection import CancellableHTTPAdapter, connect_timeout
+from tasks.models.connection import Connection
+from tasks.models.connection_pool import ConnectionPool
 from tasks.models.failures import TransientError, failure_of
 
 # Far more than the longest reply takes with all that servers send around it.
 MAX_BODY_BYTES = 16 * 2**20
 _CHUNK_BYTES = 65536
-_TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+_TRANSPORT_ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    HTTPException,
+    OSError,
+)
 
 
 class Bearer(requests.auth.AuthBase):
@@ -41,35 +49,55 @@ def loggable_url(url: str) -> str:
 
 
 @contextmanager
-def post(url: str, token: str | None, body: dict[str, Any], call: Call) -> Iterator[Response]:
+def post(
+    pool: ConnectionPool, url: str, token: str | None, body: dict[str, Any], call: Call
+) -> Iterator[Response]:
     """Post a JSON body. Yields the response as soon as its head has arrived.
+
+    Afterwards the connection is kept if the response has ended or is `Response.about_to_end`, and
+    closed in all other cases. After an error a retry may so reach another server behind a proxy.
 
     Raises:
         TransientError, ModelLoading: The failure may not happen again.
         ModelRefused, BadRequest, PromptTooLong: The same request would fail again.
         ModelTimeout, Cancelled: As `Call.time_left`.
     """
+    connection, keep = pool.take(), False
     try:
-        with requests.Session() as session, _translated_errors(call):
-            session.mount("http://", CancellableHTTPAdapter(call))
-            session.mount("https://", CancellableHTTPAdapter(call))
-            with session.post(
-                url,
-                json=body,
-                auth=Bearer(token),
-                headers={
-                    "Accept": "text/event-stream, application/json",
-                    "Accept-Encoding": "identity",
-                },
-                timeout=(connect_timeout(call), call.time_left()),
-                stream=True,
-                allow_redirects=False,  # the token is for this server alone
-            ) as response:
-                if response.status_code != 200:
-                    raise failure_of(response, Response(response, call).error_body())
-                yield Response(response, call)
+        with _translated_errors(call):
+            try:
+                answer = _send(connection, url, token, body, call)
+            except _TRANSPORT_ERRORS as error:
+                if not (connection.was_closed_while_idle(error) and call.may_resend()):
+                    raise
+                connection.close()
+                connection = Connection()
+                answer = _send(connection, url, token, body, call)
+            response = Response(answer, connection, call)
+            if answer.status_code != 200:
+                raise failure_of(answer, response.error_body())
+            yield response
+            keep = (response.about_to_end or response.has_ended) and not call.cancelled
     finally:
-        call.forget_sockets()
+        if keep:
+            pool.put(connection)
+        else:
+            connection.close()
+
+
+def _send(
+    connection: Connection, url: str, token: str | None, body: dict[str, Any], call: Call
+) -> requests.Response:
+    return connection.post(
+        url,
+        call,
+        json=body,
+        auth=Bearer(token),
+        headers={
+            "Accept": "text/event-stream, application/json",
+            "Accept-Encoding": "identity",
+        },
+    )
 
 
 @contextmanager
@@ -100,9 +128,17 @@ def _operating_system_error(error: BaseException) -> BaseException:
 class Response:
     """A response whose body is read as it arrives."""
 
-    def __init__(self, response: requests.Response, call: Call) -> None:
+    def __init__(self, response: requests.Response, connection: Connection, call: Call) -> None:
         self._response = response
+        self._connection = connection
         self._call = call
+        # Whether the last event has arrived. What follows is of no use. The reader sets this.
+        self.about_to_end = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the whole body has been read."""
+        return self._connection.response is not None and self._connection.response.isclosed()
 
     @property
     def server(self) -> str:
@@ -121,13 +157,17 @@ class Response:
             ModelRefused: The body is longer than `MAX_BODY_BYTES`.
             Cancelled, ModelTimeout: As `Call.time_left`.
         """
-        raw = self._response.raw
-        if raw.chunked:
-            chunks = raw.stream(_CHUNK_BYTES, decode_content=True)
+        raw, response = self._response.raw, self._connection.response
+        read: Callable[[], bytes]
+        if raw.chunked and response and "Content-Encoding" not in self._response.headers:
+            # For each chunk, urllib3 2.8 needs three times the time of http.client.
+            read = functools.partial(response.read1, _CHUNK_BYTES)
+        elif raw.chunked:
+            read = functools.partial(next, raw.stream(_CHUNK_BYTES, decode_content=True), b"")
         else:
-            chunks = iter(lambda: raw.read1(_CHUNK_BYTES, decode_content=True), b"")
+            read = functools.partial(raw.read1, _CHUNK_BYTES, decode_content=True)
         bytes_left = MAX_BODY_BYTES
-        while chunk := next(chunks, b""):
+        while chunk := read():
             bytes_left -= len(chunk)
             if bytes_left < 0:
                 raise ModelRefused(f"the answer has more than {MAX_BODY_BYTES} bytes")

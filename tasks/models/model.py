@@ -12,6 +12,7 @@ from chat.errors import ModelError, ModelRefused
 from chat.settings import Settings
 from tasks.models.adapter import Adapter
 from tasks.models.call import Call
+from tasks.models.connection_pool import ConnectionPool
 from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
 from tasks.models.http import Response, loggable_url, post
 from tasks.models.reply_text import ReplyText
@@ -57,6 +58,7 @@ class Model:
         self._adapter = adapter
         self._url = url
         self._token = settings.model_token
+        self._connections = ConnectionPool(settings.worker_concurrency)
         reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
 
@@ -123,7 +125,7 @@ class Model:
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
         body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
         try:
-            with post(self._url, self._token, body, call) as response:
+            with post(self._connections, self._url, self._token, body, call) as response:
                 if not self._adapter.can_continue(response):
                     request.can_continue = False
                     if to_continue:
@@ -152,8 +154,10 @@ class Model:
                 return
             for data in events(response.chunks()):
                 if data.strip() == "[DONE]":
+                    response.about_to_end = True
                     return
                 text, is_last = self._adapter.event_text(json.loads(data))
+                response.about_to_end = is_last
                 yield _checked(text)
                 if is_last:
                     return

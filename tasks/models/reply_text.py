@@ -5,6 +5,8 @@ from __future__ import annotations
 # A model that completes text begins the person's next message with this.
 STOP_SEQUENCE = "Human:"
 
+# The beginnings of the stop sequence, the longest first.
+_STOP_BEGINNINGS = tuple(STOP_SEQUENCE[:n] for n in range(len(STOP_SEQUENCE) - 1, 0, -1))
 _FIRST_HIGH_SURROGATE, _LAST_HIGH_SURROGATE = "\ud800", "\udbff"
 
 
@@ -36,7 +38,7 @@ class ReplyText:
         certain = len(self._pending)
         if certain and _FIRST_HIGH_SURROGATE <= self._pending[-1] <= _LAST_HIGH_SURROGATE:
             certain -= 1
-        certain -= _overlap(self._pending[:certain], STOP_SEQUENCE)
+        certain -= _overlap(self._pending[:certain])
         return self._take(len(self._pending[:certain].rstrip()))
 
     def finish(self) -> str:
@@ -45,12 +47,15 @@ class ReplyText:
 
     def _take(self, length: int) -> str:
         taken, self._pending = self._pending[:length], self._pending[length:]
-        # Joins surrogate pairs and replaces single surrogates, which are not characters.
-        taken = taken.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if not taken.isascii():
+            # Joins surrogate pairs and replaces single surrogates, which are not characters.
+            taken = taken.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         self.text += taken
         return taken
 
 
-def _overlap(text: str, stop: str) -> int:
-    """Return how many of the last characters of ``text`` could be the beginning of ``stop``."""
-    return next((n for n in range(len(stop) - 1, 0, -1) if text.endswith(stop[:n])), 0)
+def _overlap(text: str) -> int:
+    """Return how many of the last characters of ``text`` could be the stop sequence's beginning."""
+    if not text.endswith(_STOP_BEGINNINGS):
+        return 0
+    return next(len(begin) for begin in _STOP_BEGINNINGS if text.endswith(begin))
