@@ -220,7 +220,7 @@ def _take_chunk(response: HTTPResponse, most: int) -> bytes:
     """Return the next chunk of a chunked body if it is in the buffer as a whole, else nothing.
 
     http.client (Python 3.11 to 3.13) takes apart all chunks, but uses five Python calls for each.
-    This saves 24 µs of the 40 µs for reading a token.
+    This saves about a third of the time for reading a token.
     """
     body, left = response.fp, response.chunk_left
     if not response.chunked or left or body is None:
