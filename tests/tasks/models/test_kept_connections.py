@@ -19,11 +19,11 @@ from itertools import groupby
 import psutil
 import pytest
 import trustme
-from tasks.models.retry import MAX_TRIES
 
 from chat.errors import ModelError, ModelUnavailable
 from chat.settings import load_settings
 from tasks.models import Call, Cancelled, Model, connection_pool, model_for
+from tasks.models.retry_policy import MAX_TRIES
 from tasks.prompt import PromptMessage
 from tests.tasks.models.conftest import PATHS, Reply
 from tests.tasks.models.keep_alive_server import (
