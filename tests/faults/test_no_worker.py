@@ -12,7 +12,7 @@ import pytest
 from celery import Celery
 
 from chat.mailbox import Mailbox
-from chat.worker_presence import HEARTBEAT_INTERVAL, beat, last_seen
+from chat.worker_presence import HEARTBEAT_INTERVAL, last_seen, write_heartbeat
 from tasks.heartbeat import TICK_INTERVAL
 from terminal.transcript import NOBODY
 from tests import directives
@@ -222,7 +222,7 @@ def test_a_worker_that_does_not_consume_has_no_heartbeat(system, start_worker):
 
 
 def test_all_subscribers_are_checked_in_one_round_trip_to_redis(system):
-    beat(system.client, "a worker")
+    write_heartbeat(system.client, "a worker")
     sockets = [opened(system) for _ in range(100)]
     waiting = sockets[7]
     message_id = waiting.say("hello")
