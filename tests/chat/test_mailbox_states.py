@@ -176,9 +176,13 @@ class Sessions(RuleBasedStateMachine):
     def claim(self, repeat):
         lease_id = new_id()
         has_owner = bool(self.stored["leased"]) and not self.overdue
+        ended_before = self.ended_replies()
         self.repeating.repeat = repeat
         claim = self.mailbox.claim(self.token, lease_id, 40)
+        for reply_id in self.ended_replies().keys() - ended_before.keys():
+            self.final[reply_id] = self.partial.pop(reply_id)  # its workers have died too often
         if claim is None:
+            assert has_owner or not self.unanswered()
             return multiple()
         assert not has_owner
         assert claim.messages[-1]["id"] == self.mailbox.oldest_unanswered(self.token)
@@ -201,28 +205,28 @@ class Sessions(RuleBasedStateMachine):
         mine = Write(self.token, claim.lease_id, worker.attempt, worker.deltas, text, renew)
         batch = [mine._replace(token=new_id()) for _ in range(2)]  # sessions that are gone
         batch.insert(index, mine)
-        before = self.stored
+        before, owned = self.stored, self.has_lease(worker)
         self.repeating.repeat = repeat
         answers = self.mailbox.write(batch)
-        if answers.pop(index):
-            self.owned(worker)
-            worker.deltas += bool(text)
-            self.partial[claim.reply_id] += text
-        else:
+        assert answers == [owned and write is mine for write in batch]
+        if not owned:
             assert self.stored == before
-        if not renew:
-            for place in ("queued", "leased"):
-                assert self.stored[place] == before[place]
-        elif worker.claim.lease_id == self.stored["state"].get("lease_id"):
+            return
+        worker.deltas += bool(text)
+        self.partial[claim.reply_id] += text
+        if renew:
             assert self.stored["leased"]
             assert not self.overdue
-        assert answers == [False, False]
+        else:
+            for place in ("queued", "leased"):
+                assert self.stored[place] == before[place]
 
     @rule(worker=workers, repeat=repeats)
     def restart(self, worker, repeat):
+        owned = self.has_lease(worker)
         self.repeating.repeat = repeat
-        if self.mailbox.restart(self.token, worker.claim.lease_id, worker.attempt):
-            self.owned(worker)
+        assert self.mailbox.restart(self.token, worker.claim.lease_id, worker.attempt) == owned
+        if owned:
             worker.attempt, worker.deltas = worker.attempt + 1, 0
             self.partial[worker.claim.reply_id] = ""
 
@@ -234,19 +238,20 @@ class Sessions(RuleBasedStateMachine):
     )
     def commit(self, worker, error, text, repeat):
         claim = worker.claim
-        ended_before = self.ended_replies()
+        ended_before, owned = self.ended_replies(), self.has_lease(worker)
         self.repeating.repeat = repeat
         end = (claim.reply_id, worker.attempt, worker.deltas, error, text)
         self.mailbox.commit(self.token, claim.lease_id, *end)
-        if claim.reply_id in self.ended_replies().keys() - ended_before.keys():
-            self.owned(worker)
+        ended = self.ended_replies().keys() - ended_before.keys()
+        assert ended == ({claim.reply_id} if owned else set())
+        if owned:
             self.final[claim.reply_id] = self.partial.pop(claim.reply_id) + text
 
     @rule(worker=consumes(workers), repeat=repeats)
     def release(self, worker, repeat):
+        owned = self.has_lease(worker)
         self.repeating.repeat = repeat
-        if self.mailbox.release(self.token, worker.claim.lease_id):
-            self.owned(worker)
+        assert self.mailbox.release(self.token, worker.claim.lease_id) == owned
 
     @precondition(lambda self: self.stored["leased"] or self.stored["queued"])
     @rule(repeat=repeats)
@@ -308,9 +313,11 @@ class Sessions(RuleBasedStateMachine):
 
     # What the rules and invariants read
 
-    def owned(self, worker: Worker) -> None:
-        """Check that a step that succeeded was under the lease of the last claim."""
-        assert worker.claim.lease_id == self.lease_id
+    def has_lease(self, worker: Worker) -> bool:
+        """Whether the worker owns the lease, which only the worker of the last claim can."""
+        owned = self.stored["state"].get("lease_id") == worker.claim.lease_id
+        assert not owned or worker.claim.lease_id == self.lease_id
+        return owned
 
     @property
     def stored(self) -> dict[str, Any]:
