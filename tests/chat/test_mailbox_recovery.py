@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chat.ids import new_id
 from chat.mailbox import Unserved
-from chat.session_store import QUEUED
+from chat.session_store import QUEUED, state_key
 from tests.chat.mailbox_steps import end_lease, must_claim, send
 
 
@@ -81,3 +81,15 @@ def test_a_repeated_recovery_returns_the_same_sessions(mailbox, client, token, m
     assert mailbox.recover(0, 10) == [token]
     monkeypatch.undo()
     assert mailbox.recover(0, 10) == []
+
+
+def test_a_session_whose_state_was_deleted_by_hand_does_not_hide_the_others(
+    mailbox, store, client, token
+):
+    broken = store.create("Bob").token
+    send(mailbox, broken, "one")
+    message_id = send(mailbox, token, "two")
+    client.delete(state_key(broken))
+    assert [found.message_id for found in mailbox.unserved([broken, token])] == [message_id]
+    assert mailbox.claim(broken, new_id(), 4) is None
+    assert client.zscore(QUEUED, broken) is None  # recovery does not find it forever

@@ -32,7 +32,7 @@ def session(rev: int) -> Session:
 
 
 def change(rev: int) -> SessionEvent:
-    return SessionEvent("token", "delta", {}, rev=rev, prev=rev - 1)
+    return SessionEvent("token", "delta", b"{}", rev=rev, prev=rev - 1)
 
 
 @pytest.fixture
@@ -104,14 +104,14 @@ def test_a_session_that_the_client_has_is_not_sent_again(subscriber):
 
 
 def test_an_event_that_changes_nothing_is_sent_at_any_time(subscriber):
-    subscriber.deliver(SessionEvent("token", "wait", {}, rev=None, prev=None))
+    subscriber.deliver(SessionEvent("token", "wait", b"{}", rev=None, prev=None))
     subscriber.deliver(change(9))  # a gap
-    subscriber.deliver(SessionEvent("token", "wait", {}, rev=None, prev=None))
+    subscriber.deliver(SessionEvent("token", "wait", b"{}", rev=None, prev=None))
     assert subscriber.sent == ["wait", "wait"]
 
 
 def test_an_event_that_holds_up_to_a_revision_is_not_sent_after_a_later_one(subscriber):
-    subscriber.deliver(SessionEvent("token", "unserved", {}, rev=None, prev=7))
+    subscriber.deliver(SessionEvent("token", "unserved", b"{}", rev=None, prev=7))
     subscriber.deliver(change(8))
-    subscriber.deliver(SessionEvent("token", "unserved", {}, rev=None, prev=7))
+    subscriber.deliver(SessionEvent("token", "unserved", b"{}", rev=None, prev=7))
     assert subscriber.sent == ["unserved", 8]
