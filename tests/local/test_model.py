@@ -42,7 +42,7 @@ def url() -> Iterator[str]:
 def ask(url: str, *messages: tuple[str, str], **more) -> requests.Response:
     body = {"messages": [{"role": role, "content": text} for role, text in messages], **more}
     return requests.post(
-        f"{url}/v1/chat/completions", json=body, stream=body.get("stream"), timeout=60
+        f"{url}/v1/chat/completions", json=body, stream=body.get("stream"), timeout=110
     )
 
 
@@ -68,7 +68,9 @@ def test_a_closed_connection_cancels_its_reply(url):
         pieces = deltas(response)  # the connection closes when the generator is gone
         next(pieces)
         assert busy_slots(url) == 1
-    wait_until(lambda: not busy_slots(url), within=3.0)  # the whole reply takes many times that
+    wait_until(
+        lambda: not busy_slots(url), within=10.0
+    )  # the whole reply takes longer, by far on a busy machine
 
 
 def test_it_continues_a_last_message_of_the_assistant(url):
