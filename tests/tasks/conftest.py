@@ -12,9 +12,10 @@ import redis
 from chat.mailbox import Mailbox
 from chat.session_store import SessionStore
 from tasks.delta_writer import DeltaWriter
-from tasks.models import Call
+from tasks.models import Call, Cancelled
 
 TTL = 3600  # seconds
+_PATIENCE = 20.0  # seconds
 
 
 class Clock:
@@ -62,6 +63,13 @@ class ScriptedModel:
     def answer(self, lines: Any, partial: str, call: Call) -> Iterator[Any]:
         self.asked.append(lines[-1].text)
         yield from self._script(call)
+
+
+def wait_until_cancelled(call: Call) -> None:
+    """Wait as a silent model does; fail if the call is not cancelled."""
+    with pytest.raises(Cancelled):
+        call.sleep(_PATIENCE)
+    raise Cancelled
 
 
 @pytest.fixture
