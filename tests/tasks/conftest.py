@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import redis
 
+from chat.errors import ModelTimeout
 from chat.mailbox import Mailbox
 from chat.session_store import SessionStore
 from tasks.delta_writer import DeltaWriter
 from tasks.models import Call
 
 TTL = 3600  # seconds
+_PATIENCE = 10.0  # seconds
 
 
 class Clock:
@@ -62,6 +65,13 @@ class ScriptedModel:
     def answer(self, lines: Any, partial: str, call: Call) -> Iterator[Any]:
         self.asked.append(lines[-1].text)
         yield from self._script(call)
+
+
+def wait_until_cancelled(call: Call) -> None:
+    """Wait as a silent model does; fail if the call is not cancelled."""
+    with suppress(ModelTimeout):
+        call.sleep(_PATIENCE)  # raises Cancelled
+    pytest.fail("the call was not cancelled")
 
 
 @pytest.fixture

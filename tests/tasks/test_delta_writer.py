@@ -23,25 +23,27 @@ from tasks.delta_writer import DeltaWriter
 from tasks.generation import Generation
 from tests.chat.mailbox_steps import end_lease, must_claim, renew, send, texts
 from tests.processes import wait_until
-from tests.tasks.conftest import TTL, ScriptedModel
+from tests.tasks.conftest import TTL, ScriptedModel, wait_until_cancelled
 
 MANY = MAX_WRITES + 6
-TIMEOUT = 60.0
+TIMEOUT = 20.0
 
 
 class StoppableWriter(DeltaWriter):
     """A writer whose thread a test can end."""
 
     stopped = False
+    rounds = 0
 
     def write(self) -> int:
+        self.rounds += 1
         if self.stopped:
             raise SystemExit
         return super().write()
 
 
 @contextmanager
-def running(mailbox: Mailbox) -> Iterator[DeltaWriter]:
+def running(mailbox: Mailbox) -> Iterator[StoppableWriter]:
     """Run a writer's thread while the block runs."""
     writer = StoppableWriter(mailbox)
 
@@ -150,7 +152,7 @@ def test_a_generation_that_lost_its_lease_is_aborted_and_the_others_are_renewed(
             yield "one "
             taken_over.wait(TIMEOUT)
             yield "two"
-            call.sleep(TIMEOUT)
+            wait_until_cancelled(call)
 
         with all_running([first, lost, last], script, script_that_is_cancelled, script) as ended:
             for generation in (first, lost, last):
@@ -181,7 +183,7 @@ def test_a_session_that_redis_refuses_to_write_does_not_hurt_the_others(
     def script_that_is_cancelled(call):
         yield "Hi"
         all_have_text.wait(TIMEOUT)
-        call.sleep(TIMEOUT)
+        wait_until_cancelled(call)
 
     with all_running([first, poisoned, last], script, script_that_is_cancelled, script) as ended:
         all_have_text.wait(TIMEOUT)
@@ -200,6 +202,7 @@ def test_text_is_written_soon_after_a_silence_and_else_once_in_an_interval(
     began = clock()
     with running(mailbox) as writer:
         (generation,) = generations(1, writer)
+        wait_until(lambda: writer.rounds)  # it has just looked for leases to renew
 
         def script(call):
             yield "one "
@@ -245,7 +248,7 @@ def test_generations_end_when_redis_is_away_for_longer_than_the_timeout(
 
         def script(call):
             yield "one "
-            call.sleep(TIMEOUT)
+            wait_until_cancelled(call)
 
         with all_running(some, script) as ended:
             pass
@@ -261,7 +264,7 @@ def test_a_draining_worker_releases_all_sessions(generations, mailbox):
         def script(call):
             yield "one "
             begun.wait(TIMEOUT)
-            call.sleep(TIMEOUT)
+            wait_until_cancelled(call)
 
         with all_running(some, script) as ended:
             begun.wait(TIMEOUT)
