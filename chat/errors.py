@@ -78,7 +78,7 @@ class SessionGone(Exception):
     """The session has expired, was erased, or never existed."""
 
 
-def words(code: str) -> str:
+def error_message(code: str) -> str:
     """Return the text that the user reads for an error ``code``."""
     pending: list[type[ChatError]] = [ChatError]
     while pending:

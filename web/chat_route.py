@@ -91,7 +91,7 @@ def chat_route(
             while True:
                 command = subscriber.on_frame(subscriber.websocket.receive())
                 if command:
-                    commands.put(partial(_run, subscriber, command, commands))
+                    commands.put(partial(_run_or_close, subscriber, command, commands))
         except SessionGone:
             subscriber.close_ended()
         except RedisUnavailable as error:
@@ -115,7 +115,7 @@ def _token() -> str:
     return token_from_request() or (bearers[0] if bearers else "")
 
 
-def _run(subscriber: Subscriber, command: Command, commands: CommandQueue) -> None:
+def _run_or_close(subscriber: Subscriber, command: Command, commands: CommandQueue) -> None:
     """Run a command; if it fails, close the WebSocket and drop the queued commands."""
     try:
         command()

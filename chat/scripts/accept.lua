@@ -17,7 +17,7 @@ persist()
 redis.call('ZADD', UNSTARTED, digits(now()), unstarted_member(message_id))
 local must_enqueue = 0
 if is_queued() == 0 and not redis.call('ZSCORE', LEASED, SESSION) then
-  enqueue()
+  mark_queued()
   must_enqueue = 1
 end
 publish(state, 'human', frame)

@@ -25,7 +25,7 @@ end
 
 local index = 2 * state.answered
 if message_count() <= index then
-  dequeue()
+  mark_idle()
   return {'idle'}
 end
 

@@ -9,7 +9,7 @@ if not state then return redis.call('GET', ERASED) == request_id and 1 or 0 end
 for index = 2 * state.answered, message_count() - 1 do
   redis.call('ZREM', UNSTARTED, unstarted_member(message_at(index).id))
 end
-dequeue()
+mark_idle()
 publish(state, 'erased', '')
 redis.call('SET', ERASED, request_id, 'EX', remember)
 redis.call('DEL', SESSION, STATE, TEXT, IDS)

@@ -8,5 +8,5 @@ if not owns_lease(state, lease_id) then return 0 end
 
 redis.call('HDEL', STATE, 'lease_id')
 redis.call('HSET', STATE, 'released', lease_id, 'claims', math.max(0, state.claims - 1))
-enqueue()
+mark_queued()
 return 1

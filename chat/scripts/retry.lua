@@ -23,5 +23,5 @@ redis.call('JSON.ARRPOP', SESSION, '$.messages', -1)
 redis.call('HSET', STATE, 'answered', state.answered - 1, 'retried', request_id)
 persist()
 redis.call('ZADD', UNSTARTED, digits(now()), unstarted_member(human.id))
-enqueue()
+mark_queued()
 return {'accepted', queue_position(human.id), 1}

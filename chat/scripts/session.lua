@@ -86,7 +86,7 @@ local function unstarted_member(message_id)
 end
 
 -- Take the session out of QUEUED and LEASED: it is idle, or gone.
-local function dequeue()
+local function mark_idle()
   redis.call('ZREM', QUEUED, SESSION)
   redis.call('ZREM', LEASED, SESSION)
 end
@@ -96,7 +96,7 @@ local function delete_rest()
   for _, message_id in ipairs(redis.call('SMEMBERS', IDS)) do
     redis.call('ZREM', UNSTARTED, unstarted_member(message_id))
   end
-  dequeue()
+  mark_idle()
   redis.call('DEL', STATE, TEXT, IDS)
 end
 
@@ -150,7 +150,7 @@ local function extend_lease(duration)
 end
 
 -- Move the session to QUEUED. The caller of the script enqueues a task.
-local function enqueue()
+local function mark_queued()
   redis.call('ZREM', LEASED, SESSION)
   redis.call('ZADD', QUEUED, digits(now()), SESSION)
 end
@@ -214,9 +214,9 @@ local function end_reply(state, status, error_code, ttl)
   state.reply, state.lease_id, state.released, state.resumed = false, false, false, false
   redis.call('HSET', STATE, 'answered', state.answered)
   if message_count() > 2 * state.answered then
-    enqueue()
+    mark_queued()
   else
-    dequeue()
+    mark_idle()
     expire(ttl)
   end
   reply.type, reply.source, reply.msg = 'message', 'bot', text

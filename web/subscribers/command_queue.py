@@ -30,7 +30,9 @@ class CommandQueue:
             self._changed.wait_for(lambda: len(self._queued) < MAX_QUEUED)
             self._queued.append(command)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run_queued, name="commands", daemon=True
+                )
                 self._thread.start()
 
     def clear(self) -> None:
@@ -44,7 +46,7 @@ class CommandQueue:
         with self._changed:
             self._changed.wait_for(lambda: self._thread is None)
 
-    def _run(self) -> None:
+    def _run_queued(self) -> None:
         while command := self._next():
             command()
 

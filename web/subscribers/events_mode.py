@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from chat.channel import SessionEvent
 from chat.client_frames import RefusedFrame, read_frame
-from chat.errors import ChatError, words
+from chat.errors import ChatError, error_message
 from chat.server_frames import (
     AckSchema,
     ErrorSchema,
@@ -82,9 +82,9 @@ class EventsSubscriber(Subscriber):
         if request["type"] == "ping":
             self._send(_PONG, {})
             return None
-        return lambda: self._run(request)
+        return lambda: self._handle_request(request)
 
-    def _run(self, request: dict[str, Any]) -> None:
+    def _handle_request(self, request: dict[str, Any]) -> None:
         try:
             match request["type"]:
                 case "message":
@@ -130,7 +130,9 @@ class EventsSubscriber(Subscriber):
 
     def _send_failed(self, reply: dict[str, Any]) -> None:
         code = reply["error"]
-        self._send(_ERROR, {"code": code, "msg": words(code), "reply_to": reply["reply_to"]})
+        self._send(
+            _ERROR, {"code": code, "msg": error_message(code), "reply_to": reply["reply_to"]}
+        )
 
     def _send(self, schema: Schema, data: Any) -> None:
         self.websocket.send(json.dumps(schema.dump(data)))

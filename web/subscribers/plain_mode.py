@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chat.channel import SessionEvent
-from chat.errors import ChatError, Invalid, words
+from chat.errors import ChatError, Invalid, error_message
 from chat.ids import new_id, timestamp
 from chat.server_frames import PlainSchema
 from chat.session_schema import BOT
@@ -66,7 +66,9 @@ class PlainSubscriber(Subscriber):
             return
         self._sent.add(reply["id"])
         if reply["status"] == "failed":
-            self._send(reply["id"], words(reply["error"]), reply["timestamp"], reply["error"])
+            self._send(
+                reply["id"], error_message(reply["error"]), reply["timestamp"], reply["error"]
+            )
         elif text:  # a reply that was stopped before its first word is not sent
             self._send(reply["id"], text, reply["timestamp"])
 
