@@ -68,9 +68,8 @@ def test_a_closed_connection_cancels_its_reply(url):
         pieces = deltas(response)  # the connection closes when the generator is gone
         next(pieces)
         assert busy_slots(url) == 1
-    wait_until(
-        lambda: not busy_slots(url), within=10.0
-    )  # the whole reply takes longer, by far on a busy machine
+    # The whole reply takes longer, by far on a busy machine.
+    wait_until(lambda: not busy_slots(url), within=10.0)
 
 
 def test_it_continues_a_last_message_of_the_assistant(url):
