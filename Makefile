@@ -13,8 +13,11 @@ BENCH := .venv-bench
 run: $(VENV)/local
 	@$(PYTHON) -m local
 
-test: lint chromium nginx client-test
-	$(PYTHON) -m pytest --timeout=120 --numprocesses=3 --dist=loadscope
+# The checks of Python and of the page are independent. Two installations of Debian packages at once
+# would collide, so those come before.
+test: chromium nginx
+	@$(MAKE) --no-print-directory --jobs=2 lint client-test
+	$(PYTHON) -m pytest --timeout=120 --numprocesses=5 --dist=loadscope --no-loadscope-reorder
 
 # Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
 chaos: $(VENV)/test
