@@ -15,6 +15,7 @@ import requests
 import websocket
 from websocket import ABNF
 
+from tests.clients import open_websocket
 from tests.processes import Process, free_port, wait_until
 
 TIMEOUT = 30.0  # seconds
@@ -38,13 +39,13 @@ class Server(Process):
         assert self.running, self.output()
         try:
             return requests.get(f"{self.url}/test", timeout=TIMEOUT).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def open(self, path: str, **options) -> websocket.WebSocket:
         """Open a WebSocket with the library websocket-client."""
         url = f"ws://127.0.0.1:{self.port}{path}"
-        return websocket.create_connection(url, timeout=TIMEOUT, **options)
+        return open_websocket(url, timeout=TIMEOUT, **options)
 
     def raw(self, path: str, *headers: str) -> tuple[socket.socket, str]:
         """Send a handshake by hand; return the connection and the response's head."""
