@@ -17,7 +17,7 @@ run: $(VENV)/local
 # would collide, so those come before.
 test: chromium nginx
 	@$(MAKE) --no-print-directory --jobs=2 lint client-test
-	$(PYTHON) -m pytest --timeout=120 --numprocesses=5 --dist=loadscope --no-loadscope-reorder
+	$(PYTHON) -m pytest --timeout=120 --numprocesses=4 --dist=loadscope --no-loadscope-reorder
 
 # Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
 chaos: $(VENV)/test
