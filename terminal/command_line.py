@@ -13,11 +13,11 @@ import click
 from terminal.errors import Failed
 from terminal.http_client import begin_session, check_url, is_alive
 from terminal.interactive import InteractiveChat
-from terminal.notices import notice_if_slow
 from terminal.pipe import INTERRUPTED, read_message, send_once
 from terminal.session_client import SessionClient
+from terminal.silence import notice_if_slow
+from terminal.styles import clean
 from terminal.token_file import TokenFile
-from terminal.transcript import clean
 
 
 @click.command("chat")

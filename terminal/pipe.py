@@ -12,11 +12,12 @@ from queue import Empty, SimpleQueue
 import click
 
 from terminal.conversation import Reply
+from terminal.delays import LOST, delay_reason, unexplained_delay
 from terminal.errors import Failed
-from terminal.notices import SilenceTimer, unexplained_delay
 from terminal.session_client import SessionClient
+from terminal.silence import SilenceTimer
 from terminal.snapshot import Snapshot
-from terminal.transcript import LOST, clean, delay_reason
+from terminal.styles import clean
 from terminal.websocket_client import MAX_FRAME_SIZE
 
 MAX_OUTAGE = 60.0  # seconds without a connection; there may be nobody to press Ctrl-C

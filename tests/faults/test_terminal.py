@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from terminal.liveness import MAX_CHECK_GAP, PING_AFTER_DUE, PING_AFTER_IDLE, PONG_TIMEOUT
+from terminal.keepalive import MAX_CHECK_GAP, PING_AFTER_DUE, PING_AFTER_IDLE, PONG_TIMEOUT
 from tests import directives
 from tests.clients import begin
 from tests.pty_terminal import person, piping, saved_messages

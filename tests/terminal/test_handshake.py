@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from terminal.errors import Failed
-from terminal.websocket_client import ConnectionLostError, WebSocketClient
+from terminal.errors import ConnectionLostError, Failed
+from terminal.websocket_client import WebSocketClient
 from tests.terminal.http_server import http_server
 from tests.terminal.test_http_client import SESSION_ENDED, TOKEN
 

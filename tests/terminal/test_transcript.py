@@ -6,9 +6,11 @@ import re
 
 import pytest
 
-from terminal.conversation import NO_WORKER, Conversation, Exchange, Reply, apply_frame
+from terminal.conversation import NO_WORKER, Conversation, Exchange, Reply
+from terminal.frames import apply_frame
 from terminal.snapshot import Postponed, Snapshot
-from terminal.transcript import Transcript, clean
+from terminal.styles import clean
+from terminal.transcript import Transcript
 from tests.terminal.recording import FRAMES, POINTS, history_after
 
 _STYLES = re.compile(r"\x1b\[\d+m")

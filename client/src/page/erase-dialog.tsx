@@ -1,6 +1,6 @@
 import { type RefObject, useState } from "react";
 
-import { eraseSession, RequestError } from "../sessions";
+import { eraseSession, RequestError } from "../http-client";
 
 interface Props {
   dialog: RefObject<HTMLDialogElement>;

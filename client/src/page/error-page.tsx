@@ -1,9 +1,9 @@
 import { useState } from "react";
 
+import { EMPTY_CHAT } from "../chat-state";
 import type { Chats } from "../chats";
-import { EMPTY_CHAT } from "../reducer";
-import { fetchHistory } from "../sessions";
-import { fileName, toMarkdown } from "../transcript";
+import { fileName, toMarkdown } from "../export";
+import { fetchHistory } from "../http-client";
 import { downloadMarkdown } from "./download";
 
 /** Shown after an error outside of a message. The chat can be downloaded from the server. */

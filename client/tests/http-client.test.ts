@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { createSession, eraseSession, RequestError, sessionStatus } from "../src/sessions";
+import { createSession, eraseSession, RequestError, sessionStatus } from "../src/http-client";
 
 let server: Server;
 let requests: { line: string; authorization?: string; body: string }[];

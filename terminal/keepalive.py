@@ -29,7 +29,7 @@ class Verdict(Enum):
     DEAD = "nothing came within PONG_TIMEOUT of the ping"
 
 
-class Liveness:
+class Keepalive:
     """The ping rule for one connection. Its reader calls `check` every CHECK_INTERVAL seconds.
 
     ``clock`` returns seconds and never goes back.

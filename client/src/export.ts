@@ -1,8 +1,8 @@
 // A chat as a Markdown file.
 
+import type { Chat } from "./chat-state";
 import { errorMessage } from "./error-messages";
 import type { Message } from "./frames";
-import type { Chat } from "./reducer";
 
 /** Return the chat as Markdown. The heading of each message has its author and its time. */
 export function toMarkdown(chat: Chat): string {

@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 
+import { EMPTY_CHAT } from "../src/chat-state";
+import { fileName, toMarkdown } from "../src/export";
 import type { ServerFrame } from "../src/frames";
-import { EMPTY_CHAT, reduce } from "../src/reducer";
-import { fileName, toMarkdown } from "../src/transcript";
+import { reduce } from "../src/reducer";
 
 const HISTORY: ServerFrame = {
   type: "history",
