@@ -86,7 +86,7 @@ def test_a_proxy_or_a_server_that_is_down_is_not_reported_as_a_refusal(visitor, 
         tab = visitor().open(nginx.url).start_chat()
     expect(tab.status).to_have_text("Offline")
     with Nginx(tmp_path, free_port(), port=nginx.port):
-        expect(tab.status).to_have_text("Out of reach right now")
+        expect(tab.status).to_have_text("Not available right now")
     with Nginx(tmp_path, system.web.port, port=nginx.port, host=""):
         expect(tab.status).to_contain_text(ERROR_REPLIES)
     expect(tab.status).to_have_text("Offline")

@@ -56,7 +56,7 @@ def test_messages_that_are_typed_while_the_connection_is_lost_are_sent_later_in_
     system.web.kill()
     ada.sees(LOST)
     ada.types("first")
-    ada.sees("Your message is kept, and sent once the connection is back.")
+    ada.sees("Your message is kept, and will be sent when the connection is back.")
     ada.types("second")
     system.web.start()
     ada.sees("echo: first")
@@ -74,7 +74,7 @@ def test_ctrl_c_withdraws_a_message_that_is_not_sent_yet(system, ada, token_file
     system.web.kill()
     ada.sees(LOST)
     ada.types("no, rather not")
-    ada.sees("Your message is kept, and sent once the connection is back.")
+    ada.sees("Your message is kept, and will be sent when the connection is back.")
     ada.presses("c")
     ada.sees("Your message was not sent.")
     ada.is_asked()
@@ -146,7 +146,7 @@ def test_a_pipe_prints_a_reply_completely_and_once_although_the_web_process_is_k
         assert chat.stderr.read() in ("", f"{LOST}\n")  # on a slow machine it takes a while
 
 
-BUSY = "The chat is busy. Your message is kept, and sent again in 3 s; Ctrl-C withdraws it."
+BUSY = "The chat is busy. Your message is kept, and will be sent again in 3 s; Ctrl-C withdraws it."
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_ctrl_c_cancels_a_new_chat_that_does_not_begin(system, ada):
         ada.types("/new")
         ada.sees("Still waiting for the chat at")
         ada.presses("c")
-        ada.sees("No new chat was begun.")
+        ada.sees("No new chat was started.")
         ada.is_asked()
     finally:
         system.web.thaw()

@@ -160,17 +160,17 @@ def test_bytes_that_are_no_text_break_nothing(system):
 def test_a_silent_model_is_mentioned_once(system, ada):
     with directives.held(system, at=0) as hold:
         ada.types(hold.ask)
-        ada.sees("The reply has not begun yet.")
+        ada.sees("The reply has not started yet.")
         hold.release()
         ada.sees("w11")
         ada.is_asked()
-    assert ada.screen.count("has not begun yet") == 1
+    assert ada.screen.count("has not started yet") == 1
 
 
 def test_the_end_of_a_chat_is_reported_and_a_command_begins_another(system, ada, token_file):
     token = token_file.read_text().strip()
     requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
-    ada.sees("This chat has expired or was erased. /new begins another.")
+    ada.sees("This chat has expired or was erased. /new starts another one.")
     ada.types("hello?")
     ada.sees("This chat has expired or was erased.")
     ada.is_asked()
@@ -186,6 +186,6 @@ def test_a_retry_in_an_erased_chat_is_refused(system, ada, token_file):
     ada.sees("echo: hello")
     ada.is_asked()
     requests.delete(f"{system.web.url}/token?token={token_file.read_text().strip()}", timeout=20)
-    ada.sees("/new begins another.")
+    ada.sees("/new starts another one.")
     ada.types("/retry")
     ada.sees("This chat has expired or was erased.")

@@ -44,7 +44,7 @@ def test_a_file_with_other_content_is_left_alone(tmp_path, content):
     path = tmp_path / "letter"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(Failed, match="holds no chat's token; name another file"):
+    with pytest.raises(Failed, match="does not contain a token. Choose another file"):
         TokenFile(path).load()
     assert path.read_bytes() == content
 
@@ -79,7 +79,7 @@ def test_the_token_file_of_an_ended_chat_begins_a_new_one(system, token_file):
     token_file.write_text(token)
     requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
     with person(system.web.url, "--token-file", str(token_file)) as ada:
-        ada.sees("has ended; this is a new one.")
+        ada.sees("has ended. This is a new one.")
         ada.is_asked()
         ada.types("hello")
         ada.sees("echo: hello")
