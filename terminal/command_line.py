@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from terminal.errors import Failed
-from terminal.http_client import create_session, check_url, is_alive
+from terminal.http_client import check_url, create_session, is_alive
 from terminal.interactive import InteractiveChat
 from terminal.pipe import INTERRUPTED, read_message, send_once
 from terminal.session_client import SessionClient

@@ -34,7 +34,7 @@ def expect_another_socket(tab) -> None:
 def test_a_reply_is_whole_soon_after_its_connection_went_silent(visitor, system, proxy):
     tab = visitor().open(proxy.url).start_chat()
     with directives.held(system, at=5) as hold:
-        tab.say(hold.ask)
+        tab.send(hold.ask)
         expect(tab.text(tab.replies.last)).to_contain_text("w2")
         proxy.silence()
         hold.release()

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from terminal.keepalive import MAX_CHECK_GAP, PING_AFTER_DUE, PING_AFTER_IDLE, PONG_TIMEOUT
+from terminal.token_file import TokenFile
 from tests import directives
 from tests.clients import begin
 from tests.pty_terminal import person, piping, saved_messages
@@ -181,8 +182,7 @@ def test_ctrl_c_withdraws_a_message_that_a_busy_chat_refuses(system, ada, token_
 
 def test_a_pipe_reports_a_busy_chat_on_standard_error(system, tmp_path):
     token_file = tmp_path / "token"
-    token_file.touch(0o600)
-    token_file.write_text(begin(system.web.url))
+    TokenFile(token_file).save(begin(system.web.url))
     options = ("--token-file", str(token_file))
     system.client.config_set("maxmemory", "1mb")
     try:

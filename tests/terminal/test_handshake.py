@@ -8,8 +8,7 @@ import pytest
 
 from terminal.errors import ConnectionLostError, Failed
 from terminal.websocket_client import WebSocketClient
-from tests.terminal.http_server import http_server
-from tests.terminal.test_http_client import SESSION_ENDED, TOKEN
+from tests.terminal.http_server import SESSION_ENDED, TOKEN, http_server
 
 
 def test_the_token_is_in_a_header_and_not_in_the_url():

@@ -10,14 +10,13 @@ import subprocess
 import termios
 
 import pytest
-import requests
 
+from terminal.token_file import TokenFile
 from tests import directives
 from tests.clients import begin
 from tests.processes import ROOT, free_port, wait_until
-from tests.pty_terminal import CHAT, pipe, piping
-from tests.terminal.http_server import http_server
-from tests.terminal.test_http_client import TOKEN
+from tests.pty_terminal import CHAT, erase, pipe, piping
+from tests.terminal.http_server import TOKEN, http_server
 
 
 def error_in(run):
@@ -97,16 +96,14 @@ def test_an_address_without_a_chat_is_reported():
 
 
 def test_a_chat_that_is_erased_meanwhile_is_reported(system, tmp_path):
-    token = begin(system.web.url)
     token_file = tmp_path / "token"
-    token_file.touch(0o600)
-    token_file.write_text(token)
+    TokenFile(token_file).save(begin(system.web.url))
     with (
         directives.held(system, at=3) as hold,
         piping(system.web.url, hold.ask, "--token-file", str(token_file)) as chat,
     ):
         hold.wait()
-        requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
+        erase(system.web.url, token_file)
         assert chat.stderr.read() == "Error: This chat has expired or was erased.\n"
         assert chat.wait() == 1
 
