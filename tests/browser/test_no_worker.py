@@ -1,4 +1,4 @@
-"""No worker is there: the page shows a notice instead of the typing indicator."""
+"""No worker runs: the page shows a notice instead of the typing indicator."""
 
 from __future__ import annotations
 
