@@ -4,8 +4,8 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
 
-import { parse } from "../src/page/markdown-parser";
 import { Markdown } from "../src/page/markdown";
+import { parse } from "../src/page/markdown-parser";
 
 // In ms of CPU time: other processes on a busy machine do not count.
 const MAX_DURATION = 2_000;
