@@ -92,7 +92,7 @@ class Claim:
 
 
 class Mailbox:
-    """The steps on sessions. Every method raises `Busy` while Redis cannot be used."""
+    """The steps on sessions. Every method raises `RedisUnavailable` while Redis cannot be used."""
 
     def __init__(self, client: redis.Redis, ttl: int) -> None:
         """``ttl`` is the expiry of an idle session in seconds, 0 for none."""

@@ -25,7 +25,7 @@ def write_heartbeat(client: redis.Redis, name: str) -> None:
     """Write the heartbeat of the worker ``name``.
 
     Raises:
-        Busy, Internal: Redis cannot be used.
+        RedisUnavailable, Internal: Redis cannot be used.
     """
     with translated_errors():
         client.set(KEY, name, px=int(_EXPIRY * 1000))
@@ -35,7 +35,7 @@ def last_seen(client: redis.Redis) -> float | None:
     """Return the age of the last heartbeat in seconds; None if there was none for a day.
 
     Raises:
-        Busy, Internal: Redis cannot be used.
+        RedisUnavailable, Internal: Redis cannot be used.
     """
     with translated_errors():
         left = client.pttl(KEY)  # milliseconds; negative if there is no such key

@@ -67,7 +67,8 @@ class Generation:
         """Generate the reply. Returns how the session stands afterwards.
 
         Raises:
-            Busy: Redis was away for longer than `REDIS_OUTAGE_TIMEOUT`. Recovery finds the session.
+            RedisUnavailable: Redis was away for longer than `REDIS_OUTAGE_TIMEOUT`. Recovery
+                finds the session.
             Internal: Redis refuses to write this reply.
         """
         try:

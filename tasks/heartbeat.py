@@ -48,7 +48,7 @@ class Heartbeat:
         self._stopped.set()
 
     def run(self) -> None:
-        """Write a heartbeat at the first tick, then at most one in `BEAT_EVERY` seconds."""
+        """Write a heartbeat at the first tick, then at most one in `HEARTBEAT_INTERVAL` seconds."""
         while True:
             self._ticked.wait()
             self._ticked.clear()

@@ -35,7 +35,7 @@ def explain_refusals(
 ) -> None:
     """Log each handshake that the application refuses with a 4xx status.
 
-    ``path`` is the WebSocket's, ``allowed_origins`` as in `is_welcome`. ``token`` returns the
+    ``path`` is the WebSocket's, ``allowed_origins`` as in `is_allowed_origin`. ``token`` returns the
     token of the current request, or ''. Each line is logged at most once a minute.
     """
 

@@ -35,7 +35,7 @@ class Times:
     """The ping interval and the timeouts of a WebSocket, in seconds."""
 
     ping_interval: float = 25.0
-    # A dead client must be noticed within 50 s: ping_interval + pong_within < 50.
+    # A dead client must be noticed within 50 s: ping_interval + pong_timeout < 50.
     pong_timeout: float = 20.0
     send_timeout: float = 10.0  # to send one frame, or after `close` all that is queued
     close_timeout: float = 2.0  # for the client to end the connection once all is sent
