@@ -37,5 +37,5 @@ KILLED_AFTER = 30.0
 # gunicorn ends a worker process this many seconds after SIGTERM: GRACEFUL_TIMEOUT < KILLED_AFTER.
 GRACEFUL_TIMEOUT = 18.0
 # The WebSockets of a process that shuts down are closed over this time, so that not all clients
-# reconnect at once: DRAIN_DURATION + the WebSocket's send and close timeouts < GRACEFUL_TIMEOUT.
-DRAIN_DURATION = 4.0
+# reconnect at once: CLOSE_DURATION + the WebSocket's send and close timeouts < GRACEFUL_TIMEOUT.
+CLOSE_DURATION = 4.0

@@ -25,7 +25,7 @@ _RENEWAL_CHECK = RENEWAL_INTERVAL / 4  # seconds between two looks for leases to
 
 
 class DeltaWriter:
-    """One thread of a worker: writes deltas, renews leases, and drains the worker."""
+    """One thread of a worker: writes deltas and renews leases, until the worker shuts down."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -35,7 +35,7 @@ class DeltaWriter:
         self._wake = threading.Event()  # set while there is text
         self._written = threading.Condition(self._lock)
         self._writing: set[Generation] = set()  # of which a write is under way
-        self._draining = threading.Event()
+        self._shutting_down = threading.Event()
 
     # In the threads of the generations
 
@@ -61,13 +61,13 @@ class DeltaWriter:
             self._wake.set()
 
     @property
-    def draining(self) -> bool:
+    def shutting_down(self) -> bool:
         """Whether this worker shuts down and claims no more messages."""
-        return self._draining.is_set()
+        return self._shutting_down.is_set()
 
-    def drain(self) -> None:
+    def shut_down(self) -> None:
         """Leave all generations to other workers. Safe in a signal handler."""
-        self._draining.set()
+        self._shutting_down.set()
 
     # In the writer's own thread
 
@@ -81,7 +81,7 @@ class DeltaWriter:
                 pause = written_at + WRITE_INTERVAL - time.monotonic()
                 time.sleep(max(pause, FIRST_WRITE_DELAY))
             now = time.monotonic()
-            if self.draining:
+            if self.shutting_down:
                 self._abort_all()
             try:
                 written, renewed = self.write(), 0

@@ -18,7 +18,7 @@ from celery import bootsteps
 from celery.worker.consumer.tasks import Tasks
 
 from chat.errors import ChatError
-from chat.worker_presence import HEARTBEAT_INTERVAL, write_heartbeat
+from chat.worker_heartbeat import HEARTBEAT_INTERVAL, write_heartbeat
 from tasks.celery import app
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ MENTIONED = re.compile(rf"(?<!`)`({NAME}(?:\.{NAME})*)(?:\(\))?`(?!`)|``({NAME})
 RAISES = re.compile(r"^Raises:\n((?: +.+\n?)+)", re.MULTILINE)
 RAISED = re.compile(rf"^    ((?:{NAME}(?:\.{NAME})?(?:, )?)+): ", re.MULTILINE)
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|lua|md|ts|tsx|css))[` ]")
-FUNCTION = re.compile(rf"`((?:[A-Z]\w*\.)?[a-z]\w*|[A-Z]\w*[a-z]\w*)`")
+FUNCTION = re.compile(r"`((?:[A-Z]\w*\.)?[a-z]\w*|[A-Z]\w*[a-z]\w*)`")
 FIRST_COLUMN = re.compile(r"^\|[^|]*", re.MULTILINE)
 # Names of other projects: redis-py, marshmallow, the shell.
 FOREIGN = {"send_command", "Url", "nohup"}
@@ -89,11 +89,12 @@ def definitions(name: str) -> set[str]:
 
 
 def test_each_name_in_a_docstring_or_comment_is_in_the_code():
+    known = names_in_code() | FOREIGN
     unknown = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in SOURCES
         for name in names_in_prose(path)
-        if name not in names_in_code() | FOREIGN
+        if name not in known
     }
     assert unknown == set()
 

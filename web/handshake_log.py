@@ -35,8 +35,9 @@ def explain_refusals(
 ) -> None:
     """Log each handshake that the application refuses with a 4xx status.
 
-    ``path`` is the WebSocket's, ``allowed_origins`` as in `is_allowed_origin`. ``token`` returns the
-    token of the current request, or ''. Each line is logged at most once a minute.
+    ``path`` is the path of the WebSocket. ``allowed_origins`` are those that may open one besides
+    our own. ``token`` returns the token of the current request, or ''. Each line is logged at most
+    once a minute.
     """
 
     @routes.after_app_request

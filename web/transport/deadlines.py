@@ -21,7 +21,7 @@ class HasDeadline(Protocol):
     def on_deadline(self, now: float) -> None: ...
 
 
-class Keepalive:
+class DeadlineThread:
     """Calls `on_deadline` of each watched WebSocket whose deadline has passed.
 
     Any thread may call it.
@@ -38,7 +38,7 @@ class Keepalive:
             self._watched.add(websocket)
             if not self._started:
                 self._started = True
-                start_background_thread("keepalive", self._run)
+                start_background_thread("deadlines", self._run)
 
     def leave(self, websocket: HasDeadline) -> None:
         """Stop checking a WebSocket."""
