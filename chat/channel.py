@@ -1,11 +1,11 @@
 """The pub/sub channel of a session: publishing to it, and the connection that listens to it.
 
-A payload is ``REV PREV_REV TYPE FRAME``: the session's revision, the revision before it, what
-happened, and the frame of ``chat.events.v1`` that says so, byte for byte as WebSockets get it. So a
-web process compares the revisions and passes the frame on; it parses no JSON.
+A payload is ``REV PREV_REV TYPE FRAME``: the session's revision, the revision before it, the type
+of the event, and its frame of ``chat.events.v1``, in the bytes that are sent to WebSockets. So a
+web process compares the revisions and forwards the frame; it parses no JSON.
 
 The steps in ``scripts/`` publish what changes a session: ``human`` (a message), ``start``,
-``delta``, ``reply`` (one that ended), ``failed`` (one that ended so) and ``erased`` (no frame).
+``delta``, ``reply`` (a reply has ended), ``failed`` (a reply has failed), ``erased`` (no frame).
 ``wait`` changes nothing. Such an event has the revision 0, and its second number is the last
 revision at which it holds, 0 for any.
 """

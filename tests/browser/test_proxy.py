@@ -49,7 +49,7 @@ def test_the_page_works_behind_a_correctly_configured_proxy(visitor, system, tmp
         ),
         (
             {"upgrade": "", "connection": ""},
-            'a proxy took its "Upgrade: websocket" line away',
+            'a proxy has removed its header "Upgrade: websocket"',
             "proxy_set_header Upgrade $http_upgrade;",
         ),
         ({"connection": ""}, "Connection is 'close'", "proxy_set_header Connection upgrade;"),
