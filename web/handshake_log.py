@@ -83,7 +83,8 @@ def _cause(
     required = ("Sec-WebSocket-Key", "Sec-WebSocket-Version")
     missing = [name for name in required if name not in headers]
     if missing:
-        return f"it has no {' and no '.join(missing)}. A proxy must forward all Sec-WebSocket- headers."
+        names = " and no ".join(missing)
+        return f"it has no {names}. A proxy must forward all Sec-WebSocket- headers."
     origin, host = headers.get("Origin"), host_of(request)
     if not is_allowed_origin(origin, host, allowed):
         return _origin_cause(origin or "", host, headers.get("X-Forwarded-Host"))
