@@ -22,8 +22,9 @@ from chat.timing import (
 from tasks.delta_writer import DeltaWriter
 from tasks.generation import Generation
 from tests.chat.mailbox_steps import end_lease, must_claim, renew, send, texts
+from tests.conftest import TTL
 from tests.processes import wait_until
-from tests.tasks.conftest import TTL, ScriptedModel, wait_until_cancelled
+from tests.tasks.conftest import ScriptedModel, wait_until_cancelled
 
 MANY = MAX_WRITES + 6
 TIMEOUT = 20.0
