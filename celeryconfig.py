@@ -44,8 +44,8 @@ worker_enable_prefetch_count_reduction = False
 # its threads deadlock. Web and worker processes enqueue one task at a time, over one connection.
 broker_pool_limit = 30
 # The timeouts and the health check find a connection that died silently. With "ack_emulation" kombu
-# would record each taken task in Redis, a quarter of a task's cost. A dead worker's records would
-# stay.
+# would record each taken task in Redis, which is a quarter of a task's cost, and the records of a
+# dead worker would stay there.
 broker_transport_options = {
     "ack_emulation": False,
     "socket_timeout": 10,
@@ -59,7 +59,7 @@ broker_transport_options = {
 # For enqueueing. If it fails, recovery enqueues the task; a user should not wait for more retries.
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1}
 
-# Flower switches a worker's events on while it watches, by remote control. Otherwise each task
-# would pay for three messages that nobody reads.
+# Flower turns a worker's events on while it watches, by remote control. If they were always on,
+# each task would send three messages that nobody reads.
 worker_send_task_events = False
 task_send_sent_event = False

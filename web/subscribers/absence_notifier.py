@@ -1,4 +1,4 @@
-"""Notifies the clients whose messages wait while no worker is there, and logs it."""
+"""Notifies clients whose messages wait while no worker is there, and logs that none is there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_BATCH = 200  # sessions in one round trip; up to 5 ms of Redis' time
 
 
 class AbsenceNotifier:
-    """One thread of a process reads when a worker was last seen. Any thread may call the rest."""
+    """One thread of a process reads the workers' heartbeat. Any thread may call the methods."""
 
     def __init__(
         self, client: redis.Redis, mailbox: Mailbox, subscribers: SubscriberRegistry
@@ -54,9 +54,9 @@ class AbsenceNotifier:
                 start_background_thread("absence notifier", self._run)
 
     def check(self, subscriber: Subscriber) -> None:
-        """If no worker is there, see soon whether the session has an unserved message.
+        """If no worker is there, check soon whether the session has an unanswered message.
 
-        If it has one, an ``unserved`` event is delivered to the subscriber.
+        If it has one, an ``unserved`` event is delivered to the subscriber. Returns at once.
         """
         if self._absent:
             with self._lock:

@@ -1,4 +1,4 @@
-"""The keepalive thread of a process: one for all its WebSockets."""
+"""The thread that checks the deadlines of all WebSockets of a process: pings and timeouts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class HasDeadline(Protocol):
 class DeadlineThread:
     """Calls `on_deadline` of each watched WebSocket whose deadline has passed.
 
-    Any thread may call it.
+    Any thread may call `watch` and `leave`.
     """
 
     def __init__(self) -> None:
