@@ -59,7 +59,7 @@ broker_transport_options = {
 # For enqueueing. If it fails, recovery enqueues the task; a user should not wait for more retries.
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1}
 
-# Flower turns a worker's events on while it watches, by remote control. If they were always on,
-# each task would send three messages that nobody reads.
+# Flower switches a worker's events on while it watches, by remote control. Otherwise each task
+# would pay for three messages that nobody reads.
 worker_send_task_events = False
 task_send_sent_event = False
