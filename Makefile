@@ -50,7 +50,7 @@ clean:
 # browser's windows: a new tab costs a third of the CPU time. Where there is none, Chromium will do.
 chromium:
 	@command -v chromium-headless-shell >/dev/null || sh local/debian.sh chromium-headless-shell \
-		|| command -v chromium >/dev/null
+		|| command -v chromium >/dev/null || sh local/debian.sh chromium
 
 # Some tests use a proxy. Debian installs it in /usr/sbin, which is not in the PATH of every user.
 nginx:

@@ -67,7 +67,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 def post_worker_init(worker):
     """Set up the log and the shutdown of a worker process, which has loaded the application."""
     from chat.message_log import set_message_log_level
-    from web.server.drain import close_websockets_on_shutdown
+    from web.server.shutdown import close_websockets_on_shutdown
 
     # gunicorn's own loggers do not propagate, so this handler does not repeat their lines.
     logging.basicConfig(format=Logger.error_fmt, datefmt=Logger.datefmt)

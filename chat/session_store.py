@@ -57,7 +57,7 @@ class Session:
 
 
 class SessionStore:
-    """The sessions in Redis. Every method raises `Busy` while Redis cannot be used."""
+    """The sessions in Redis. Every method raises `RedisUnavailable` while it cannot be used."""
 
     def __init__(self, client: redis.Redis, ttl: int) -> None:
         """``ttl`` is the expiry of an idle session in seconds, 0 for none."""

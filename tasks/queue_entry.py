@@ -35,7 +35,8 @@ def read_entry(raw: bytes | str) -> Entry:
     """Return the call in a raw entry of the queue.
 
     Raises:
-        InvalidMessage: The entry is no Celery message, or no call of ``tasks.reply`` with a token.
+        InvalidTaskMessage: The entry is not a Celery message that calls ``tasks.reply`` with a
+            token.
     """
     try:
         message = json.loads(raw)

@@ -9,9 +9,12 @@ import pytest
 import redis
 
 from chat.redis_client import connect
+from chat.session_store import SessionStore
 from local.redis import EmbeddedRedis
 from tests.pty_terminal import Person, person
 from tests.system import System
+
+TTL = 3600  # seconds; the expiry of the sessions of `store`
 
 # The folders whose files take longest: they come first, so that all processes of `make test` end
 # at about the same time.
@@ -42,6 +45,17 @@ def client(_redis: EmbeddedRedis) -> Iterator[redis.Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def store(client: redis.Redis) -> SessionStore:
+    return SessionStore(client, TTL)
+
+
+@pytest.fixture
+def token(store: SessionStore) -> str:
+    """The token of a new session."""
+    return store.create("Ada").token
 
 
 @pytest.fixture(scope="session")

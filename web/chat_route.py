@@ -13,14 +13,14 @@ from chat.session_store import SessionStore
 from web.handshake_log import explain_refusals
 from web.origin import host_of, is_allowed_origin
 from web.session_routes import token_from_request
+from web.subscribers.absence_notifier import AbsenceNotifier
 from web.subscribers.command_queue import Command, CommandQueue
 from web.subscribers.events_mode import SUBPROTOCOL, EventsSubscriber
 from web.subscribers.plain_mode import PlainSubscriber
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
 from web.subscribers.session_actions import SessionActions
-from web.subscribers.subscriber import Subscriber
-from web.subscribers.worker_watch import WorkerWatch
+from web.subscribers.subscriber import Services, Subscriber
 from web.transport.flask_extension import WebSocketRoutes
 from web.transport.websocket import WebSocket
 
@@ -41,17 +41,18 @@ def choose_subprotocol(offered: Collection[str]) -> str | None:
     return next((name for name in offered if name.startswith(_BEARER)), None)
 
 
-def chat_route(
+def chat_blueprint(
     store: SessionStore,
     actions: SessionActions,
     relay: Relay,
     resync: Resync,
-    worker_watch: WorkerWatch,
+    absence_notifier: AbsenceNotifier,
     *,
     allowed_origins: Collection[str],
 ) -> Blueprint:
-    """Return the blueprint of the WebSocket."""
+    """Return the route of the WebSocket."""
     routes = Blueprint("chat", __name__)
+    services = Services(actions, resync.request, absence_notifier.check)
     explain_refusals(routes, _PATH, allowed_origins, _token)
 
     @routes.before_request
@@ -71,14 +72,11 @@ def chat_route(
     @WebSocketRoutes().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
     def chat(websocket: WebSocket) -> None:
         subscriber: Subscriber
-        token = _token()
         if websocket.subprotocol == SUBPROTOCOL:
-            subscriber = EventsSubscriber(websocket, token, resync.request, actions, worker_watch)
+            subscriber = EventsSubscriber(websocket, _token(), services)
         else:
-            subscriber = PlainSubscriber(
-                websocket, token, resync.request, actions, at_handshake=g.pop("session")
-            )
-        worker_watch.start()
+            subscriber = PlainSubscriber(websocket, _token(), services, g.pop("session"))
+        absence_notifier.start()
         serve(subscriber)
 
     def serve(subscriber: Subscriber) -> None:
@@ -124,5 +122,5 @@ def _run_or_close(subscriber: Subscriber, command: Command, commands: CommandQue
         commands.clear()
     except Exception:
         log.exception("an unexpected error while handling a frame")
-        subscriber.websocket.close(1011, "our fault")
+        subscriber.websocket.close(1011, "internal error")
         commands.clear()

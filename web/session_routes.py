@@ -21,8 +21,8 @@ def token_from_request() -> str:
     return request.args.get("token") or (bearer.strip() if scheme.lower() == "bearer" else "")
 
 
-def sessions(store: SessionStore) -> Blueprint:
-    """Return the routes that clients create, read and erase their sessions with."""
+def session_blueprint(store: SessionStore) -> Blueprint:
+    """Return the routes that create, read and erase a session."""
     routes = Blueprint("sessions", __name__)
 
     @routes.get("/test")

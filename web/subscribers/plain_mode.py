@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from chat.channel import SessionEvent
@@ -13,8 +12,7 @@ from chat.server_frames import PlainSchema
 from chat.session_schema import BOT
 from chat.session_store import Session
 from web.subscribers.command_queue import Command
-from web.subscribers.session_actions import SessionActions
-from web.subscribers.subscriber import Subscriber
+from web.subscribers.subscriber import Services, Subscriber
 from web.transport.websocket import WebSocket
 
 _PLAIN = PlainSchema()
@@ -27,14 +25,11 @@ class PlainSubscriber(Subscriber):
         self,
         websocket: WebSocket,
         token: str,
-        request_resync: Callable[[Subscriber], None],
-        actions: SessionActions,
-        *,
+        services: Services,
         at_handshake: Session,
     ) -> None:
-        """``at_handshake`` is the session at the handshake. Replies that had ended are not sent."""
-        super().__init__(websocket, token, request_resync)
-        self._actions = actions
+        """``at_handshake`` is the session at the handshake: replies in it are not sent again."""
+        super().__init__(websocket, token, services)
         ended = _ended_replies(at_handshake)
         # Only replies from this index on can be new: a retry may replace the last one.
         self._first = max(0, len(ended) - 1)
@@ -57,7 +52,7 @@ class PlainSubscriber(Subscriber):
         try:
             if isinstance(frame, bytes):
                 raise Invalid("a binary frame")
-            self._actions.accept(self.token, new_id(), frame)
+            self.services.actions.accept(self.token, new_id(), frame)
         except ChatError as error:
             self._send(new_id(), error.msg, timestamp(), error.code)
 

@@ -14,14 +14,24 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from chat.channel import SessionEvent
 from chat.session_store import Session
 from web.subscribers.command_queue import Command
+from web.subscribers.session_actions import SessionActions
 from web.transport.websocket import WebSocket
 
 # Events that one subscriber buffers. Beyond that the oldest are dropped, which makes a gap.
 MAX_BUFFERED = 1000
+
+
+class Services(NamedTuple):
+    """The parts of a process that all of its subscribers use. Both requests return at once."""
+
+    actions: SessionActions
+    request_resync: Callable[[Subscriber], None]  # a call of `send_session`
+    request_absence_check: Callable[[Subscriber], None]  # an event if no worker is there
 
 
 class Subscriber:
@@ -31,17 +41,14 @@ class Subscriber:
     what a client's frame does.
     """
 
-    def __init__(
-        self, websocket: WebSocket, token: str, request_resync: Callable[[Subscriber], None]
-    ) -> None:
-        """``request_resync`` requests a call of `send_session` and returns at once."""
+    def __init__(self, websocket: WebSocket, token: str, services: Services) -> None:
         self.websocket = websocket
         self.token = token
+        self.services = services
         self.rev = 0
         # Whether Redis confirmed the subscription before the next history was read. If not, an
         # event may be missing from both the history and what arrives here.
         self.subscription_confirmed = True
-        self._request_resync = request_resync
         self._lock = threading.RLock()
         self._blocks_buffering = 0
         self._buffer: deque[SessionEvent] = deque(maxlen=MAX_BUFFERED)
@@ -90,7 +97,7 @@ class Subscriber:
         with self._lock:
             if self._synced:
                 self._synced = False
-                self._request_resync(self)
+                self.services.request_resync(self)
 
     def close_ended(self) -> None:
         """Close the WebSocket, since its session has ended."""
@@ -98,11 +105,11 @@ class Subscriber:
 
     def _send_event(self, event: SessionEvent) -> None:
         if event.rev is None:  # the session has not changed
-            if event.prev is None or (self._synced and self.rev <= event.prev):
+            if event.last_rev is None or (self._synced and self.rev <= event.last_rev):
                 self.on_event(event)
         elif not self._synced or event.rev <= self.rev:
             pass  # the event is in the history that was sent last, or that is sent next
-        elif event.prev != self.rev:
+        elif event.prev_rev != self.rev:
             self.resync()
         else:
             self.rev = event.rev

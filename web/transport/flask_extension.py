@@ -13,7 +13,7 @@ from simple_websocket import ConnectionClosed
 from werkzeug.exceptions import BadRequest, HTTPException
 from wsproto.utilities import RemoteProtocolError
 
-from web.transport.keepalive import Keepalive
+from web.transport.deadlines import DeadlineThread
 from web.transport.websocket import SubprotocolChooser, Times, WebSocket
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class WebSocketRoutes(flask_sock.Sock):  # type: ignore[misc]
     def __init__(self, times: Times | None = None) -> None:
         super().__init__()
         self._times = times or Times()
-        self._keepalive = Keepalive()
+        self._deadlines = DeadlineThread()
 
     def route(
         self, path: str, bp: Blueprint, *, choose_subprotocol: SubprotocolChooser, **options: Any
@@ -51,14 +51,14 @@ class WebSocketRoutes(flask_sock.Sock):  # type: ignore[misc]
             @wraps(handler)
             def handle(**values: Any) -> Response:
                 websocket = _accept(choose_subprotocol, self._times)
-                self._keepalive.watch(websocket)
+                self._deadlines.watch(websocket)
                 try:
                     _run(handler, websocket, values)
                     websocket.close()
                     websocket.wait_closed()
                 finally:
                     websocket.abort()  # for an exception that ends the process
-                    self._keepalive.leave(websocket)
+                    self._deadlines.leave(websocket)
                 return _NoResponse(websocket)
 
             bp.route(path, websocket=True, **options)(handle)
@@ -94,7 +94,7 @@ def _run(handler: Callable[..., None], websocket: WebSocket, values: dict[str, A
         # If Flask handled it, it would write an HTTP response into the WebSocket. The URL is not
         # logged, since it may contain a token.
         log.exception("a WebSocket's handler failed")
-        websocket.close(1011, "our fault")
+        websocket.close(1011, "internal error")
 
 
 class _NoResponse(Response):

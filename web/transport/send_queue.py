@@ -38,7 +38,7 @@ class SendQueue:
     """
 
     def __init__(self, sock: socket.socket, send_timeout: float, close_timeout: float) -> None:
-        """``send_within`` and ``close_within`` are in seconds, as in `Times`."""
+        """Both timeouts are in seconds, as in `Times`."""
         self.deadline = math.inf
         self._sock = sock
         self._send_timeout = send_timeout

@@ -35,7 +35,7 @@ class Times:
     """The ping interval and the timeouts of a WebSocket, in seconds."""
 
     ping_interval: float = 25.0
-    # A dead client must be noticed within 50 s: ping_interval + pong_within < 50.
+    # A dead client must be noticed within 50 s: ping_interval + pong_timeout < 50.
     pong_timeout: float = 20.0
     send_timeout: float = 10.0  # to send one frame, or after `close` all that is queued
     close_timeout: float = 2.0  # for the client to end the connection once all is sent
@@ -45,7 +45,7 @@ class WebSocket(Server):  # type: ignore[misc]
     """The server's end of a WebSocket. Any thread may call it, but only one may `receive`.
 
     A handler uses `receive`, `send`, `close`, `closed`, `subprotocol` and `environ`. The rest is
-    for `WebSocketRoutes` and `Keepalive`.
+    for `WebSocketRoutes` and `DeadlineThread`.
 
     `close` starts the closing handshake and returns at once, `wait_closed` waits until the
     connection has ended, and `abort` ends the connection without a handshake.
@@ -199,7 +199,7 @@ class WebSocket(Server):  # type: ignore[misc]
 
     def _close_slow_client(self, within: float) -> None:
         code = CloseReason.TRY_AGAIN_LATER
-        self._close(code, "reads too slowly", discard=True, within=within)
+        self._close(code, "the client reads too slowly", discard=True, within=within)
 
     def _close(
         self, code: int, reason: str | None, *, discard: bool = False, within: float | None = None

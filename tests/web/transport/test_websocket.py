@@ -401,7 +401,7 @@ def test_a_handler_that_fails_closes_with_1011_and_sends_nothing_else(server):
     connection, _ = server.raw(f"/fails?token={SECRET}")
     with closing(connection):
         connection.sendall(b"\x81\x80\x00\x00\x00\x00")
-        assert read_to_end(connection) == b"\x81\x06before" + b"\x88\x0b\x03\xf3our fault"
+        assert read_to_end(connection) == b"\x81\x06before" + b"\x88\x10\x03\xf3internal error"
     assert "RuntimeError: as it was asked to" in server.output()
 
 
