@@ -11,10 +11,13 @@ from urllib.parse import quote
 
 from gunicorn import glogging
 
+from chat.log_context import Event
+from chat.log_format import write_json_lines, writes_json
 from chat.settings import load_settings_or_exit
 from chat.timing import GRACEFUL_TIMEOUT
 
 _settings = load_settings_or_exit()
+_json = writes_json(_settings)
 
 wsgi_app = "web:create_app()"
 bind = f"0.0.0.0:{_settings.port}"
@@ -47,16 +50,39 @@ class Logger(glogging.Logger):
     def setup(self, cfg):
         super().setup(cfg)
         self.error_log.addFilter(_mask)
+        if _json:
+            write_json_lines(self.error_log)
+            write_json_lines(self.access_log)
 
     def atoms(self, resp, req, environ, request_time):
         atoms = super().atoms(resp, req, environ, request_time)
         return {**atoms, "U": quote(atoms["U"] or "", encoding="latin-1")}
+
+    def access(self, resp, req, environ, request_time):
+        # Whoever watches the process asks every few seconds, and only a refusal is news.
+        if environ.get("PATH_INFO") in _PROBES and resp.status.startswith("200"):
+            return
+        if not _json:
+            super().access(resp, req, environ, request_time)
+            return
+        atoms = self.atoms(resp, req, environ, request_time)
+        fields = {name: atoms[atom] for name, atom in _ACCESS_FIELDS.items()}
+        self.access_log.info(Event({"event": "request", **fields}))
 
 
 logger_class = Logger
 
 # %(U)s is the path without the query, which may contain a token.
 accesslog = "-"
+_ACCESS_FIELDS = {
+    "client": "h",
+    "method": "m",
+    "path": "U",
+    "status": "s",
+    "bytes": "B",
+    "ms": "M",
+}
+_PROBES = ("/healthz", "/readyz", "/metrics")
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
 
 # Each socket is an open file, so raise the limit as far as the system allows.
@@ -66,11 +92,20 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 
 def post_worker_init(worker):
     """Set up the log and the shutdown of a worker process, which has loaded the application."""
-    from chat.message_log import set_message_log_level
+    from chat.message_log import set_up_message_log
     from web.server.shutdown import close_websockets_on_shutdown
 
     # gunicorn's own loggers do not propagate, so this handler does not repeat their lines.
     logging.basicConfig(format=Logger.error_fmt, datefmt=Logger.datefmt)
-    set_message_log_level(_settings.log_level)
+    if _json:
+        write_json_lines(logging.getLogger())
+    set_up_message_log(_settings.log_level, with_text=_settings.log_message_text)
+    worker.wsgi.extensions["metrics"].start()
     # gunicorn itself would wait until all WebSockets are closed.
     close_websockets_on_shutdown(worker)
+
+
+def worker_exit(server, worker):
+    """Publish what a worker process has counted last."""
+    if worker.wsgi:  # else it has not loaded the application
+        worker.wsgi.extensions["metrics"].stop()

@@ -78,12 +78,19 @@ class SessionGone(Exception):
     """The session has expired, was erased, or never existed."""
 
 
+def _kinds() -> list[type[ChatError]]:
+    """Return `ChatError` and all its subclasses, also those in other modules."""
+    kinds: list[type[ChatError]] = [ChatError]
+    for kind in kinds:  # the list grows
+        kinds += kind.__subclasses__()
+    return kinds
+
+
+def error_codes() -> tuple[str, ...]:
+    """Return the codes of the wire contract, each once."""
+    return tuple(dict.fromkeys(kind.code for kind in _kinds()))
+
+
 def error_message(code: str) -> str:
     """Return the text that the user reads for an error ``code``."""
-    pending: list[type[ChatError]] = [ChatError]
-    while pending:
-        kind = pending.pop()
-        if kind.code == code:
-            return kind.msg
-        pending.extend(kind.__subclasses__())
-    return ChatError.msg
+    return next((kind.msg for kind in _kinds() if kind.code == code), ChatError.msg)

@@ -18,11 +18,12 @@ import redis
 from chat.channel import channel, publish
 from chat.errors import SessionGone, UnknownMessage
 from chat.ids import new_id, timestamp
+from chat.message_log import log_end
 from chat.redis_client import translated_errors
-from chat.scripts import recovery_step, session_step, unserved_step, write_step
+from chat.scripts import recovery_step, session_step, unserved_step, waiting_step, write_step
 from chat.server_frames import MessageFrameSchema, WaitSchema
 from chat.session_schema import BOT, HUMAN
-from chat.session_store import LEASED, QUEUED, session_keys, state_key, text_key
+from chat.session_store import LEASED, QUEUED, UNSTARTED, session_keys, state_key, text_key
 from chat.timing import LEASE_DURATION, RECOVERY_INTERVAL, WAKE_UP_LOST_AFTER
 
 # A message fails after this many claims whose workers died without adding any text.
@@ -31,10 +32,13 @@ MAX_CLAIMS = 4
 # Sessions that are written in one script, in which Redis serves nobody else: some 0.5 ms.
 MAX_WRITES = 64
 
+# Messages that are looked at to find the one that has waited for longest: some 5 ms of Redis' time.
+_MAX_LOOKED_AT = 5000
+
 _RECOVERY_LOCK = "chat:recovery"
 _MESSAGE = MessageFrameSchema()
 _WAIT = WaitSchema()
-_ACCEPTED, _CLAIMED, _GONE = "accepted", "claimed", "gone"
+_ACCEPTED, _CLAIMED, _GONE, _IDLE = "accepted", "claimed", "gone", "idle"
 
 
 class Accepted(NamedTuple):
@@ -61,6 +65,15 @@ class Unserved(NamedTuple):
     rev: int  # the session's revision at that time
 
 
+class Waiting(NamedTuple):
+    """What waits for a worker, of all sessions."""
+
+    messages: int  # whose reply has not started
+    sessions_queued: int
+    sessions_leased: int  # that a worker answers now
+    oldest: float  # seconds for which a message has waited, in a session without a worker; 0: none
+
+
 class Write(NamedTuple):
     """What a worker writes under a lease: the next delta of a reply, a longer lease, or both."""
 
@@ -85,6 +98,7 @@ class Claim:
     attempt: int  # from 1
     elapsed: float  # seconds since the first claim of this message
     resumed: bool  # whether another worker has claimed the message before
+    waited: float | None  # seconds in the queue; None if this is not the message's first claim
 
     @property
     def message_id(self) -> str:
@@ -109,6 +123,7 @@ class Mailbox:
         self._write = write_step(client)
         self._recover = recovery_step(client)
         self._unserved = unserved_step(client)
+        self._waiting = waiting_step(client)
 
     # For the web process
 
@@ -164,6 +179,14 @@ class Mailbox:
             pipe.zcard(LEASED)
             return sum(pipe.execute())
 
+    def waiting(self) -> Waiting:
+        """Return what waits for a worker."""
+        with translated_errors():
+            messages, queued, leased, oldest = self._waiting(
+                keys=[QUEUED, LEASED, UNSTARTED], args=[_MAX_LOOKED_AT]
+            )
+        return Waiting(messages, queued, leased, oldest / 1e6)
+
     # For the worker
 
     def claim(self, token: str, lease_id: str, max_messages: int) -> Claim | None:
@@ -182,9 +205,11 @@ class Mailbox:
             MAX_CLAIMS,
             self._ttl,
         )
+        if answer[0] in (_CLAIMED, _IDLE) and answer[-1]:
+            log_end("internal", token, answer[-1], reason="its workers kept dying")
         if answer[0] != _CLAIMED:
             return None
-        _, messages, reply_id, text, deltas, attempt, elapsed, resumed = answer
+        _, messages, reply_id, text, deltas, attempt, elapsed, resumed, waited, _ = answer
         return Claim(
             token=token,
             lease_id=lease_id,
@@ -195,6 +220,7 @@ class Mailbox:
             attempt=attempt,
             elapsed=int(elapsed) / 1e6,
             resumed=bool(resumed),
+            waited=int(waited) / 1e6 if int(waited) >= 0 else None,
         )
 
     def write(self, writes: Sequence[Write]) -> list[bool]:

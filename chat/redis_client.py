@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import InvalidResponse, ReadOnlyError
 from redis.retry import Retry
 
 from chat.errors import Internal, RedisUnavailable
+from chat.metrics import redis_failures, redis_round_trip
 
 # Managed plans allow 20 to 40 connections in all. A command takes well under a millisecond, so a
 # few connections serve thousands of WebSockets. Further callers wait for a free connection.
 MAX_CONNECTIONS = 4
 # Longer than any command takes, shorter than a user waits.
 SOCKET_TIMEOUT = 5.0  # seconds
+PROBE_TIMEOUT = 1.0  # seconds, for a health check
 # All retries together take about a second: enough to replace a connection that was cut. A command
 # that times out is not repeated, since each try would take all of `SOCKET_TIMEOUT`.
 RETRIES = 4
@@ -28,6 +31,23 @@ ERROR_REPLIES = (redis.ResponseError, InvalidResponse)
 UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError, *ERROR_REPLIES)
 # These answers concern one key, or a fault in one of our scripts. A retry would not change them.
 _PERMANENT = ("WRONGTYPE ", "Existing key has wrong Redis type", "ERR user_script:")
+
+
+def connect_probe(url: str) -> redis.Redis:
+    """Return a client for health checks: it gives up soon, and has one connection."""
+    return redis.Redis(
+        connection_pool=redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=1,
+            timeout=PROBE_TIMEOUT,
+            decode_responses=True,
+            protocol=2,
+            socket_timeout=PROBE_TIMEOUT,
+            socket_connect_timeout=PROBE_TIMEOUT,
+            health_check_interval=0,
+            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        )
+    )
 
 
 def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
@@ -54,7 +74,7 @@ def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Replace the errors of redis-py with ours.
+    """Replace the errors of redis-py with ours, and measure the call.
 
     Our errors are not chained to those of redis-py, which may hold a token: see `cause`.
 
@@ -62,14 +82,18 @@ def translated_errors() -> Iterator[None]:
         RedisUnavailable: Redis cannot be used at the moment.
         Internal: A retry would not help.
     """
+    began = perf_counter()
     try:
         yield
     except redis.RedisError as error:
+        redis_failures.inc()
         if is_temporary(error):
             raise RedisUnavailable(
                 f"Redis is out of reach: {cause(error)}", retry_after=2
             ) from None
         raise Internal(f"Redis refuses: {cause(error)}") from None
+    finally:
+        redis_round_trip.observe(perf_counter() - began)
 
 
 def is_temporary(error: redis.RedisError) -> bool:

@@ -12,6 +12,7 @@ import redis
 from chat.channel import channel
 from chat.errors import SessionGone
 from chat.ids import is_token, new_id, timestamp
+from chat.metrics import sessions_created
 from chat.redis_client import is_temporary, translated_errors
 from chat.scripts import session_step
 
@@ -81,6 +82,7 @@ class SessionStore:
                 pipe.expire(session.token, self._ttl)
                 pipe.expire(state_key(session.token), self._ttl)
             pipe.execute()
+        sessions_created.inc()
         return session
 
     def exists(self, token: str) -> bool:

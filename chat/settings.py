@@ -49,6 +49,9 @@ class Settings:
     worker_concurrency: int  # simultaneous replies of one worker process
     app_env: str
     log_level: str  # of the log of messages, chat/message_log.py
+    log_format: str | None  # json or text; None: text where there is a terminal
+    log_message_text: bool
+    metrics_token: str | None = field(repr=False)  # who has it may read /metrics
 
 
 def _origins(value: str) -> tuple[str, ...]:
@@ -141,6 +144,11 @@ class SettingsSchema(Schema):
         load_default="info",
         validate=validate.OneOf(("debug", "info", "warning", "error")),
     )
+    log_format = fields.String(
+        data_key="LOG_FORMAT", load_default=None, validate=validate.OneOf(("json", "text"))
+    )
+    log_message_text = fields.Boolean(data_key="LOG_MESSAGE_TEXT", load_default=False)
+    metrics_token = fields.String(data_key="METRICS_TOKEN", load_default=None)
 
     @pre_load
     def gather(self, data: Mapping[str, str], **_: Any) -> dict[str, str]:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from chat import metrics
 from chat.errors import Internal, RedisUnavailable
 from chat.mailbox import MAX_WRITES, Mailbox, Write
 from chat.outage import Outage
@@ -59,6 +60,11 @@ class DeltaWriter:
         self._with_text.append(generation)
         if not self._wake.is_set():
             self._wake.set()
+
+    @property
+    def running(self) -> int:
+        """How many generations run."""
+        return len(self._generations)
 
     @property
     def shutting_down(self) -> bool:
@@ -149,11 +155,13 @@ class DeltaWriter:
 
     def _write_pending(self, pending: list[tuple[Generation, Write]]) -> None:
         answers = self._mailbox.write([write for _, write in pending])
+        tokens = 0
         for (generation, write), owned in zip(pending, answers, strict=True):
             if owned:
-                generation.confirm(write)
+                tokens += generation.confirm(write)
             else:
                 generation.abort_lease_lost()
+        metrics.tokens.inc(tokens)
 
     def _note_failure(self, error: RedisUnavailable) -> None:
         for generation in self._all():

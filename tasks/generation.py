@@ -10,11 +10,13 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from chat.errors import ChatError, ModelError, RedisUnavailable
+from chat.log_context import context_fields
 from chat.mailbox import Claim, Committed, Mailbox, Write
-from chat.message_log import log_step
+from chat.message_log import log_end, log_step, texts_are_logged
 from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
 from tasks.models import Call, Cancelled, Model, Restart, RetryNotice
 from tasks.prompt import prompt_messages
+from tasks.reply_meter import ReplyMeter
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,9 @@ class Generation:
         self._renewed_at = self._redis_answered_at = time.monotonic()
         self._lease_lost = False
         self._failure: ChatError | None = None
+        self._meter = ReplyMeter(claim)
+        self._task_id = context_fields().get("task_id")  # for lines of the writer's thread
+        self._texts = [claim.text] if texts_are_logged() else None
 
     def run(self, model: Model, history_window: int) -> Committed:
         """Generate the reply. Returns how the session stands afterwards.
@@ -108,21 +113,23 @@ class Generation:
         """Whether the lease was renewed `RENEWAL_INTERVAL` ago."""
         return time.monotonic() - self._renewed_at >= RENEWAL_INTERVAL
 
-    def confirm(self, write: Write) -> None:
-        """Note that a write was done."""
+    def confirm(self, write: Write) -> int:
+        """Note that a write was done. Returns how many tokens to count."""
         now = self._redis_answered_at = time.monotonic()
         if write.renew:
             self._renewed_at = now
         if not write.text:
-            return
+            return 0
         if not self._deltas:
-            self._log("first_delta")
+            self._log_first_delta()
         with self._lock:
             self._deltas += 1
             self._unconfirmed = ""
             more = self._buffer
+            tokens = self._meter.take_tokens()
         if more:
             self._writer.notify(self)
+        return tokens
 
     def write_failed(self, error: RedisUnavailable) -> None:
         """Note that Redis cannot be written to: abort when that lasts for too long."""
@@ -168,9 +175,12 @@ class Generation:
         with self._lock:
             first = not self._buffer
             self._buffer += text
+            self._meter.token()
             waits = first and not self._unconfirmed
         if waits:
             self._writer.notify(self)
+        if self._texts is not None:
+            self._texts.append(text)
 
     def _publish_wait(self, code: str, retry_after: float) -> None:
         claim = self.claim
@@ -187,6 +197,8 @@ class Generation:
         ):
             raise LeaseLost
         self._deltas, self._attempt = 0, self._attempt + 1
+        if self._texts is not None:
+            self._texts = []
         self._log("restarted")
 
     def _commit(self, error: str = "") -> Committed:
@@ -206,12 +218,12 @@ class Generation:
         if not committed.owned:
             raise LeaseLost
         if committed.status == "stopped":  # the rest of the text was not written
-            self._log("finished", status=committed.status)
+            self._log_end(committed.status)
             return committed
         if self._buffer and not self._deltas:
-            self._log("first_delta")
+            self._log_first_delta()
         self._deltas += bool(self._buffer)
-        self._log("finished", status=error or "done")
+        self._log_end(error or "done")
         return committed
 
     def _release(self) -> Committed:
@@ -243,7 +255,7 @@ class Generation:
         ):
             raise LeaseLost
         if not self._deltas:
-            self._log("first_delta")
+            self._log_first_delta()
         self._deltas += 1
         self._unconfirmed = ""
 
@@ -259,6 +271,22 @@ class Generation:
     def _outage_timed_out(self) -> bool:
         return time.monotonic() - self._redis_answered_at > REDIS_OUTAGE_TIMEOUT
 
-    def _log(self, step: str, **details: object) -> None:
+    def _log_first_delta(self) -> None:
+        self._meter.first_text()
+        self._log("first_delta")
+
+    def _log_end(self, status: str) -> None:
         claim = self.claim
-        log_step(step, claim.token, claim.message_id, deltas=self._deltas, **details)
+        self._meter.ended()
+        log_end(
+            status,
+            claim.token,
+            claim.message_id,
+            task_id=self._task_id,
+            deltas=self._deltas,
+            text=None if self._texts is None else "".join(self._texts),
+        )
+
+    def _log(self, step: str) -> None:
+        claim = self.claim
+        log_step(step, claim.token, claim.message_id, task_id=self._task_id, deltas=self._deltas)

@@ -7,6 +7,7 @@ from typing import Any
 from celery import Task
 from celery.worker.request import Request
 
+from chat.log_context import log_context
 from tasks.queue_entry import TASK
 from tasks.session_processor import SessionProcessor
 
@@ -29,4 +30,5 @@ class ReplyTask(Task):  # type: ignore[misc]
 
     def run(self, token: str) -> None:
         """Answer the messages of the session ``token``, one after the other."""
-        self._processor.process(token)
+        with log_context(task_id=self.request.id):
+            self._processor.process(token)

@@ -6,8 +6,9 @@ import logging
 
 from chat.errors import ChatError
 from chat.ids import new_id
+from chat.log_context import log_context
 from chat.mailbox import Claim, Mailbox
-from chat.message_log import log_step
+from chat.message_log import log_step, session_hash
 from tasks.delta_writer import DeltaWriter
 from tasks.enqueue import enqueue_reply
 from tasks.generation import Generation
@@ -60,9 +61,10 @@ class SessionProcessor:
         )
         if claim is None:
             return False
-        _log_claim(claim)
-        generation = Generation(self._mailbox, self._writer, claim, self._timeout)
-        committed = generation.run(self._model, self._history_window)
+        with log_context(message_id=claim.message_id, session=session_hash(token)):
+            _log_claim(claim)
+            generation = Generation(self._mailbox, self._writer, claim, self._timeout)
+            committed = generation.run(self._model, self._history_window)
         if not committed.queued:
             return False
         others_queued = committed.sessions_queued > 1
@@ -74,4 +76,4 @@ class SessionProcessor:
 
 def _log_claim(claim: Claim) -> None:
     step = "resumed" if claim.resumed else "claimed"
-    log_step(step, claim.token, claim.message_id, reply=claim.reply_id, deltas=claim.deltas)
+    log_step(step, claim.token, claim.message_id, reply_id=claim.reply_id, deltas=claim.deltas)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from celery import bootsteps
-from celery.signals import worker_shutting_down
+from celery.signals import worker_shutdown, worker_shutting_down
 
+from chat import metrics
 from chat.background import start_background_thread
 from chat.mailbox import Mailbox
-from chat.message_log import set_message_log_level
+from chat.message_log import set_up_message_log
+from chat.metrics_exchange import Publisher
 from chat.redis_client import connect
 from chat.settings import SettingsError, load_settings_or_exit
 from tasks.celery import app
@@ -30,12 +32,16 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
             model = model_for(settings)
         except SettingsError as error:
             raise SystemExit(str(error)) from None
-        set_message_log_level(settings.log_level)
+        set_up_message_log(settings.log_level, with_text=settings.log_message_text)
+        metrics.reply_slots.set(settings.worker_concurrency)
         client = connect(settings.redis_url)
         mailbox = Mailbox(client, settings.session_ttl)
         self._writer = DeltaWriter(mailbox)
         self._recovery = Recovery(worker.app, mailbox)
         self._heartbeat = Heartbeat(client)
+        self._publisher = Publisher(
+            client, "worker", lambda: metrics.replies_running.set(self._writer.running)
+        )
         processor = SessionProcessor(
             mailbox,
             model,
@@ -50,7 +56,12 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         start_background_thread("delta writer", self._writer.run)
         start_background_thread("recovery", self._recovery.run)
         start_background_thread("heartbeat", self._heartbeat.run)
+        start_background_thread("metrics", self._publisher.run)
+        worker_shutdown.connect(self._publish_last, weak=False)
         worker_shutting_down.connect(self._shut_down, weak=False)
+
+    def _publish_last(self, **_: Any) -> None:
+        self._publisher.stop()
 
     def _shut_down(self, **_: Any) -> None:
         self._heartbeat.stop()

@@ -30,6 +30,11 @@ def recovery_step(client: redis.Redis) -> Callable[..., Any]:
     return client.register_script(_source("recover"))
 
 
+def waiting_step(client: redis.Redis) -> Callable[..., Any]:
+    """Return the step that counts what waits for a worker."""
+    return client.register_script(_source("waiting"))
+
+
 def unserved_step(client: redis.Redis) -> Callable[..., Any]:
     """Return the step that finds sessions without a worker among some."""
     return client.register_script(_source("unserved"))

@@ -1,7 +1,9 @@
 -- claim: take the session's lease together with its oldest unanswered message.
 -- Returns {outcome, the messages up to the human one as JSON, reply id, its partial text, the deltas
--- in it, attempt, microseconds since the first claim, 1 if another worker has claimed it before}.
--- Outcomes: claimed, gone, leased (by another worker), idle.
+-- in it, attempt, microseconds since the first claim, 1 if another worker has claimed it before,
+-- microseconds from its acceptance to its first claim if this is the first one, else -1}.
+-- Outcomes: claimed, gone, leased (by another worker), idle. With idle, and as the last element with
+-- claimed, comes the id of the message that has failed, since its workers kept dying, or ''.
 local lease_id = ARGV[1]
 local lease_duration = tonumber(ARGV[2]) -- microseconds
 local new_reply_json = ARGV[3] -- without reply_to; used if no reply has started
@@ -18,19 +20,27 @@ if lease_end and tonumber(lease_end) > now() and not owns_lease(state, lease_id)
   return {'leased'}
 end
 
+local gave_up = ''
 -- A message whose workers keep dying fails, so that the messages behind it are answered.
 if state.reply and state.lease_id ~= lease_id and state.claims >= max_claims then
+  gave_up = state.reply_to
   end_reply(state, 'failed', 'internal', ttl)
 end
 
 local index = 2 * state.answered
 if message_count() <= index then
   mark_idle()
-  return {'idle'}
+  return {'idle', gave_up}
 end
 
 local resumed = state.resumed or (state.reply and state.lease_id ~= lease_id)
-if not state.reply then start_reply(state, message_at(index), cjson.decode(new_reply_json)) end
+local waited = -1
+if not state.reply then
+  local human = message_at(index)
+  local accepted = redis.call('ZSCORE', UNSTARTED, unstarted_member(human.id))
+  start_reply(state, human, cjson.decode(new_reply_json))
+  if accepted then waited = math.max(0, now() - tonumber(accepted)) end
+end
 if state.lease_id ~= lease_id then
   redis.call('HSET', STATE, 'lease_id', lease_id, 'claims', state.claims + 1)
   if resumed then redis.call('HSET', STATE, 'resumed', 1) end
@@ -47,4 +57,6 @@ return {
   state.attempt,
   digits(now() - tonumber(state.started)),
   resumed and 1 or 0,
+  digits(waited),
+  gave_up,
 }

@@ -14,6 +14,7 @@ import requests
 import urllib3
 
 from chat.errors import ModelRefused
+from chat.log_context import context_fields
 from tasks.models.call import Call
 from tasks.models.connection import Connection
 from tasks.models.connection_pool import ConnectionPool
@@ -96,8 +97,15 @@ def _send(
         headers={
             "Accept": "text/event-stream, application/json",
             "Accept-Encoding": "identity",
+            **_request_id(),
         },
     )
+
+
+def _request_id() -> dict[str, str]:
+    """Return a header with the id of the message, by which the server's log can be searched."""
+    message_id = context_fields().get("message_id")
+    return {"X-Request-Id": str(message_id)} if message_id else {}
 
 
 @contextmanager

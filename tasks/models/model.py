@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chat import metrics
 from chat.errors import ModelError, ModelRefused
 from chat.settings import Settings
 from tasks.models.adapter import Adapter
@@ -95,6 +96,7 @@ class Model:
             decision = retry.decide(failure, progress=progress, time_left=call.time_left())
             if isinstance(decision, Abort):
                 raise decision.error
+            metrics.model_retries.inc()
             log.info("the model is asked again in %.1f s: %s", decision.pause, failure)
             request.adjust(failure)
             if decision.notice:
@@ -124,6 +126,7 @@ class Model:
         # The partial text is part of the prompt too.
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
         body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
+        metrics.model_requests.inc()
         try:
             with post(self._connections, self._url, self._token, body, call) as response:
                 if not self._adapter.can_continue(response):

@@ -10,6 +10,7 @@ from marshmallow import Schema
 from chat.channel import SessionEvent
 from chat.client_frames import RefusedFrame, read_frame
 from chat.errors import ChatError, error_message
+from chat.metrics import count_refusal
 from chat.server_frames import (
     AckSchema,
     ErrorSchema,
@@ -108,6 +109,7 @@ class EventsSubscriber(Subscriber):
         self._send(_WAIT, {**wait, "reason": "no_worker"} if no_worker else wait)
 
     def _refuse(self, error: ChatError, frame_id: str | None) -> None:
+        count_refusal(error.code)
         refusal = {
             "code": error.code,
             "msg": error.msg,

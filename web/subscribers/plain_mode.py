@@ -8,6 +8,7 @@ from typing import Any
 from chat.channel import SessionEvent
 from chat.errors import ChatError, Invalid, error_message
 from chat.ids import new_id, timestamp
+from chat.metrics import count_refusal
 from chat.server_frames import PlainSchema
 from chat.session_schema import BOT
 from chat.session_store import Session
@@ -54,6 +55,7 @@ class PlainSubscriber(Subscriber):
                 raise Invalid("a binary frame")
             self.services.actions.accept(self.token, new_id(), frame)
         except ChatError as error:
+            count_refusal(error.code)
             self._send(new_id(), error.msg, timestamp(), error.code)
 
     def _send_reply(self, reply: dict[str, Any], text: str) -> None:

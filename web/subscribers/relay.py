@@ -8,6 +8,7 @@ import time
 
 import redis
 
+from chat import metrics
 from chat.background import start_background_thread
 from chat.channel import Listener, MalformedEvent, SessionEvent, Subscribed
 from chat.outage import Outage
@@ -60,9 +61,13 @@ class Relay:
     def run(self) -> None:
         """Deliver events, forever; reconnect whenever the connection to Redis is lost."""
         outage = Outage(log, "events are not delivered to WebSockets")
+        connected_before = False
         while True:
             try:
                 self._connect()
+                if connected_before:
+                    metrics.relay_reconnects.inc()
+                connected_before = True
                 while True:
                     self._read()
                     outage.worked()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
+from chat import metrics
 from chat.errors import Internal, RedisUnavailable, SessionGone
 from chat.outage import Outage
 from chat.session_store import SessionStore
@@ -103,6 +104,7 @@ class Resync:
             try:
                 with subscriber.buffering():
                     subscriber.send_session(self._store.history(subscriber.token))
+                metrics.resyncs.inc()
             except SessionGone:
                 subscriber.close_ended()
             except Internal as error:  # only this session is affected

@@ -30,9 +30,8 @@ class SessionActions:
             Invalid, TooLong: The text cannot be a message.
         """
         text = message_text(text, self._max_message_length)
-        return self._log_and_dispatch(
-            token, message_id, self._mailbox.accept(token, message_id, text)
-        )
+        accepted = self._mailbox.accept(token, message_id, text)
+        return self._log_and_dispatch(token, message_id, accepted, text)
 
     def retry(self, token: str, message_id: str) -> int:
         """Have the last human message answered again; return its position.
@@ -55,8 +54,10 @@ class SessionActions:
         if must_enqueue:
             self._dispatcher.dispatch(token, message_id)
 
-    def _log_and_dispatch(self, token: str, message_id: str, accepted: Accepted) -> int:
-        log_step("accepted", token, message_id, position=accepted.position)
+    def _log_and_dispatch(
+        self, token: str, message_id: str, accepted: Accepted, text: str | None = None
+    ) -> int:
+        log_step("accepted", token, message_id, position=accepted.position, text=text)
         if accepted.must_enqueue:
             self._dispatcher.dispatch(token, message_id)
         return accepted.position

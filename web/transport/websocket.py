@@ -18,6 +18,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
+from chat import metrics
 from web.transport.message_assembler import MessageAssembler, MessageTooBig
 from web.transport.ping_timer import PingTimer
 from web.transport.send_queue import SendQueue
@@ -199,20 +200,25 @@ class WebSocket(Server):  # type: ignore[misc]
 
     def _close_slow_client(self, within: float) -> None:
         code = CloseReason.TRY_AGAIN_LATER
-        self._close(code, "the client reads too slowly", discard=True, within=within)
+        if self._close(code, "the client reads too slowly", discard=True, within=within):
+            metrics.slow_clients.inc()
 
     def _close(
         self, code: int, reason: str | None, *, discard: bool = False, within: float | None = None
-    ) -> None:
-        """Close; ``discard`` and ``within`` are those of `SendQueue.close`."""
+    ) -> bool:
+        """Close; ``discard`` and ``within`` are those of `SendQueue.close`.
+
+        Returns False if it was closed before.
+        """
         with self._lock:
             if self.closed:
-                return
+                return False
             self.closed = True
             self._ping_timer.stop()
             self.close_reason, self.close_message = code, reason
             frame = self.ws.send(CloseConnection(code, reason))
             self._send_queue.close(frame, discard=discard, within=within)
+            return True
 
 
 class _NoThread:
