@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import redis
 from prometheus_client.metrics_core import Metric
@@ -112,7 +112,7 @@ def read_snapshots(client: redis.Redis) -> list[Snapshot]:
         RedisUnavailable, Internal: Redis cannot be used.
     """
     with translated_errors():
-        names: list[str] = client.zrange(_INDEX, 0, MAX_PROCESSES - 1, desc=True)
+        names: Any = client.zrange(_INDEX, 0, MAX_PROCESSES - 1, desc=True)
         texts = client.mget([_key(name) for name in names]) if names else []
     found = []
     for name, text in zip(names, texts, strict=True):
