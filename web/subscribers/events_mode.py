@@ -11,10 +11,12 @@ from marshmallow import Schema
 from chat.channel import SessionEvent
 from chat.client_frames import RefusedFrame, read_frame
 from chat.errors import ChatError, error_message
+from chat.json_lists import encode_object
 from chat.server_frames import (
     AckSchema,
     ErrorSchema,
     HistorySchema,
+    MessageSchema,
     PongSchema,
     WaitSchema,
 )
@@ -30,7 +32,8 @@ SUBPROTOCOL = "chat.events.v1"
 
 _ACK = AckSchema()
 _ERROR = ErrorSchema()
-_HISTORY = HistorySchema()
+_HISTORY = HistorySchema(exclude=["messages"])
+_MESSAGE = MessageSchema()
 _PONG = PongSchema()
 _WAIT = WaitSchema()
 # Events with a whole message.
@@ -39,6 +42,8 @@ _MESSAGES = ("human", "reply", "failed")
 
 class EventsSubscriber(Subscriber):
     """A WebSocket with our subprotocol: its client gets every event of the session."""
+
+    __slots__ = ("_absence_sent_for", "_actions", "_worker_watch")
 
     def __init__(
         self,
@@ -55,10 +60,16 @@ class EventsSubscriber(Subscriber):
         # that there is a worker.
         self._absence_sent_for: str | None = None
 
-    def on_session(self, session: Session) -> None:
-        self._send(_HISTORY, {"session": session, "messages": session.messages})
-        self._absence_sent_for = None
-        self._worker_watch.check(self)
+    def prepare_session(self, session: Session) -> Callable[[], None]:
+        messages = map(_MESSAGE.dump, session.messages)
+        frame = encode_object(_HISTORY.dump({"session": session}), "messages", messages)
+
+        def send() -> None:
+            self.websocket.send(frame)
+            self._absence_sent_for = None
+            self._worker_watch.check(self)
+
+        return send
 
     def on_event(self, event: SessionEvent) -> None:
         if event.type == "unserved":
