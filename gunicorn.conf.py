@@ -27,7 +27,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 _OTHER_FILES = 100  # connections to Redis, logs, the page's files
 _MAX_CONNECTIONS = 20_000
 
-# A WebSocket costs a greenlet, some 15 KB with all its state. A thread would cost a stack.
+# A WebSocket costs a greenlet, some 17 KB with all its state. A thread would cost a stack.
 worker_class = "web.server.gunicorn_worker.BoundedWorker"
 worker_connections = _MAX_CONNECTIONS
 if _hard != resource.RLIM_INFINITY:  # further clients wait until a connection ends
