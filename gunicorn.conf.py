@@ -24,9 +24,17 @@ bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
 reload = _settings.app_env == "development"
 
-# A WebSocket costs a greenlet, some 40 KB with all its state. A thread would cost a stack.
+# Each socket is an open file, so raise the limit as far as the system allows.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+_OTHER_FILES = 100  # connections to Redis, logs, the page's files
+_MAX_CONNECTIONS = 20_000
+
+# A WebSocket costs a greenlet, some 17 KB with all its state. A thread would cost a stack.
 worker_class = "web.server.gunicorn_worker.BoundedWorker"
-worker_connections = 20_000
+worker_connections = _MAX_CONNECTIONS
+if _hard != resource.RLIM_INFINITY:  # further clients wait until a connection ends
+    worker_connections = min(_MAX_CONNECTIONS, _hard - _OTHER_FILES)
 keepalive = 75
 control_socket_disable = True  # signals are enough to control the processes
 
@@ -84,10 +92,6 @@ _ACCESS_FIELDS = {
 }
 _PROBES = ("/healthz", "/readyz", "/metrics")
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
-
-# Each socket is an open file, so raise the limit as far as the system allows.
-_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 
 
 def post_worker_init(worker):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 from flask import Blueprint, abort, g, request
@@ -16,7 +16,7 @@ from web.session_routes import token_from_request
 from web.subscribers.absence_notifier import AbsenceNotifier
 from web.subscribers.command_queue import Command, CommandQueue
 from web.subscribers.events_mode import SUBPROTOCOL, EventsSubscriber
-from web.subscribers.plain_mode import PlainSubscriber
+from web.subscribers.plain_mode import EndedReplies, PlainSubscriber, ended_replies
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
 from web.subscribers.session_actions import SessionActions
@@ -63,25 +63,28 @@ def chat_blueprint(
             abort(403, "This page may not open a chat here.")
         try:
             if choose_subprotocol(_offered_subprotocols()) != SUBPROTOCOL:
-                g.session = store.history(_token())
+                g.ended_replies = ended_replies(store.history(_token()))
             elif not store.exists(_token()):
                 raise SessionGone
         except SessionGone:
             abort(403, "No such session. Begin one with POST /token.")
 
     @WebSocketRoutes().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
-    def chat(websocket: WebSocket) -> None:
+    def chat() -> Callable[[WebSocket], None]:
+        return partial(open_chat, token=_token(), ended=g.pop("ended_replies", None))
+
+    def open_chat(websocket: WebSocket, *, token: str, ended: EndedReplies | None) -> None:
         subscriber: Subscriber
-        if websocket.subprotocol == SUBPROTOCOL:
-            subscriber = EventsSubscriber(websocket, _token(), services)
+        if ended is None:
+            subscriber = EventsSubscriber(websocket, token, services)
         else:
-            subscriber = PlainSubscriber(websocket, _token(), services, g.pop("session"))
+            subscriber = PlainSubscriber(websocket, token, services, ended)
         absence_notifier.start()
         serve(subscriber)
 
     def serve(subscriber: Subscriber) -> None:
         """Send the session and its events, and run the client's commands, until the end."""
-        commands = CommandQueue()
+        commands: CommandQueue | None = None  # most clients read only
         try:
             with subscriber.buffering():
                 relay.subscribe(subscriber)
@@ -89,6 +92,7 @@ def chat_blueprint(
             while True:
                 command = subscriber.on_frame(subscriber.websocket.receive())
                 if command:
+                    commands = commands or CommandQueue()
                     commands.put(partial(_run_or_close, subscriber, command, commands))
         except SessionGone:
             subscriber.close_ended()
@@ -96,7 +100,8 @@ def chat_blueprint(
             log.warning("%s", error)
             subscriber.websocket.close(1013, "try again later")
         finally:
-            commands.join()  # frames that came before the end are processed
+            if commands:
+                commands.join()  # frames that came before the end are processed
             relay.unsubscribe(subscriber)
 
     return routes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from marshmallow import Schema
@@ -10,24 +11,28 @@ from marshmallow import Schema
 from chat.channel import SessionEvent
 from chat.client_frames import RefusedFrame, read_frame
 from chat.errors import ChatError, error_message
+from chat.json_lists import encode_object
 from chat.metrics import count_refusal
 from chat.server_frames import (
     AckSchema,
     ErrorSchema,
     HistorySchema,
+    MessageSchema,
     PongSchema,
     WaitSchema,
 )
 from chat.session_store import Session
 from chat.worker_heartbeat import ABSENT_AFTER
 from web.subscribers.command_queue import Command
-from web.subscribers.subscriber import Subscriber
+from web.subscribers.subscriber import Services, Subscriber
+from web.transport.websocket import WebSocket
 
 SUBPROTOCOL = "chat.events.v1"
 
 _ACK = AckSchema()
 _ERROR = ErrorSchema()
-_HISTORY = HistorySchema()
+_HISTORY = HistorySchema(exclude=["messages"])
+_MESSAGE = MessageSchema()
 _PONG = PongSchema()
 _WAIT = WaitSchema()
 # Events with a whole message.
@@ -37,14 +42,24 @@ _MESSAGES = ("human", "reply", "failed")
 class EventsSubscriber(Subscriber):
     """A WebSocket with our subprotocol: its client gets every event of the session."""
 
-    # The id of the message for which the client was sent `no_worker`; None once it was sent a frame
-    # that proves that there is a worker.
-    _absence_sent_for: str | None = None
+    __slots__ = ("_absence_sent_for",)
 
-    def on_session(self, session: Session) -> None:
-        self._send(_HISTORY, {"session": session, "messages": session.messages})
-        self._absence_sent_for = None
-        self.services.request_absence_check(self)
+    def __init__(self, websocket: WebSocket, token: str, services: Services) -> None:
+        super().__init__(websocket, token, services)
+        # The id of the message for which the client was sent `no_worker`; None after any frame that
+        # shows that a worker is running.
+        self._absence_sent_for: str | None = None
+
+    def prepare_session(self, session: Session) -> Callable[[], None]:
+        messages = map(_MESSAGE.dump, session.messages)
+        frame = encode_object(_HISTORY.dump({"session": session}), "messages", messages)
+
+        def send() -> None:
+            self.websocket.send(frame)
+            self._absence_sent_for = None
+            self.services.request_absence_check(self)
+
+        return send
 
     def on_event(self, event: SessionEvent) -> None:
         if event.type == "unserved":

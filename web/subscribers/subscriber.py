@@ -41,6 +41,20 @@ class Subscriber:
     what a client's frame does.
     """
 
+    # There are thousands of these objects, so what each of them holds counts.
+    __slots__ = (
+        "__weakref__",
+        "_blocks_buffering",
+        "_buffer",
+        "_lock",
+        "_synced",
+        "rev",
+        "services",
+        "subscription_confirmed",
+        "token",
+        "websocket",
+    )
+
     def __init__(self, websocket: WebSocket, token: str, services: Services) -> None:
         self.websocket = websocket
         self.token = token
@@ -49,9 +63,9 @@ class Subscriber:
         # Whether Redis confirmed the subscription before the next history was read. If not, an
         # event may be missing from both the history and what arrives here.
         self.subscription_confirmed = True
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._blocks_buffering = 0
-        self._buffer: deque[SessionEvent] = deque(maxlen=MAX_BUFFERED)
+        self._buffer: deque[SessionEvent] | None = None  # None: no event is buffered
         self._synced = False
 
     @property
@@ -69,39 +83,49 @@ class Subscriber:
         finally:
             with self._lock:
                 self._blocks_buffering -= 1
-                while self._buffer and not self._blocks_buffering:
-                    self._send_event(self._buffer.popleft())
+                if self._buffer and not self._blocks_buffering:
+                    buffered, self._buffer = self._buffer, None
+                    for event in buffered:
+                        self._send_event(event)
 
     def deliver(self, event: SessionEvent) -> None:
         """Send an event, or buffer it while a `buffering` block runs."""
         with self._lock:
             if self._blocks_buffering:
+                if self._buffer is None:
+                    self._buffer = deque(maxlen=MAX_BUFFERED)
                 self._buffer.append(event)
             else:
                 self._send_event(event)
 
     def send_session(self, session: Session) -> None:
         """Send the whole session, unless the client has exactly this revision."""
+        send = self.prepare_session(session)
         with self._lock:
             if self._synced and session.rev == self.rev:
                 return
             self._synced = True
             self.rev = session.rev
-            self.on_session(session)
+            send()
             if not self.subscription_confirmed:
                 self.subscription_confirmed = True
-                self.resync()
+                self._resync()
 
     def resync(self) -> None:
         """Have the whole session sent again, since an event may have been missed."""
         with self._lock:
-            if self._synced:
-                self._synced = False
-                self.services.request_resync(self)
+            self._resync()
 
     def close_ended(self) -> None:
         """Close the WebSocket, since its session has ended."""
         self.websocket.close(1008, "session expired or erased")
+
+    # Called with the lock
+
+    def _resync(self) -> None:
+        if self._synced:
+            self._synced = False
+            self.services.request_resync(self)
 
     def _send_event(self, event: SessionEvent) -> None:
         if event.rev is None:  # the session has not changed
@@ -110,15 +134,18 @@ class Subscriber:
         elif not self._synced or event.rev <= self.rev:
             pass  # the event is in the history that was sent last, or that is sent next
         elif event.prev_rev != self.rev:
-            self.resync()
+            self._resync()
         else:
             self.rev = event.rev
             self.on_event(event)
 
     # The modes define:
 
-    def on_session(self, session: Session) -> None:
-        """Send the session. Called with the first history and after each gap."""
+    def prepare_session(self, session: Session) -> Callable[[], None]:
+        """Return a function that sends the session: the first history, and one after each gap.
+
+        A long history is prepared without the lock, for which the relay would wait.
+        """
         raise NotImplementedError
 
     def on_event(self, event: SessionEvent) -> None:

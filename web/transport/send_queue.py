@@ -37,6 +37,19 @@ class SendQueue:
     to end the connection.
     """
 
+    __slots__ = (
+        "_aborted",
+        "_close_timeout",
+        "_closed",
+        "_lock",
+        "_queued",
+        "_queued_bytes",
+        "_send_timeout",
+        "_sock",
+        "_writer",
+        "deadline",
+    )
+
     def __init__(self, sock: socket.socket, send_timeout: float, close_timeout: float) -> None:
         """Both timeouts are in seconds, as in `Times`."""
         self.deadline = math.inf

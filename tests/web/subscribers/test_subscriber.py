@@ -17,8 +17,8 @@ class Recorder(Subscriber):
         self.resyncs = 0
         super().__init__(None, "token", Services(None, self._count_resync, None))
 
-    def on_session(self, session):
-        self.sent.append(f"session {session.rev}")
+    def prepare_session(self, session):
+        return lambda: self.sent.append(f"session {session.rev}")
 
     def on_event(self, event):
         self.sent.append(event.rev or event.type)

@@ -80,7 +80,8 @@ class Server(Process):
 
 APP = "tests.web.transport.websocket_app:create_app()"
 SERVERS = {
-    "gevent": "gunicorn -c {config} -k gevent --no-control-socket --graceful-timeout 5"
+    "gevent": "gunicorn -c {config} -k web.server.gunicorn_worker.BoundedWorker"
+    " --no-control-socket --graceful-timeout 5"
     f" --access-logfile - -b 127.0.0.1:{{port}} {APP}".split(" "),
     "threads": f"flask --app {APP} run --port {{port}}".split(" "),
 }
@@ -509,6 +510,20 @@ def test_an_idle_websocket_costs_no_thread_beside_the_servers_own(server):
             client.send("hello")
             client.recv()
         assert server.memory()["threads"] - before <= 20
+        for client in clients:
+            client.close()
+
+
+def test_an_open_websocket_holds_nothing_of_its_request(server):
+    if "gunicorn" not in server.command:
+        pytest.skip("Flask's own server holds it")
+    with requests.Session() as session:  # one connection
+        before = session.get(f"{server.url}/requests", timeout=TIMEOUT).json()
+        clients = [server.open("/echo") for _ in range(5)]
+        for client in clients:
+            client.send("hello")
+            client.recv()
+        assert session.get(f"{server.url}/requests", timeout=TIMEOUT).json() == before
         for client in clients:
             client.close()
 
