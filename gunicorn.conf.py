@@ -75,6 +75,7 @@ class Logger(glogging.Logger):
             return
         atoms = self.atoms(resp, req, environ, request_time)
         fields = {name: atoms[atom] for name, atom in _ACCESS_FIELDS.items()}
+        fields["status"] = resp.status_code
         self.access_log.info(Event({"event": "request", **fields}))
 
 
@@ -86,7 +87,6 @@ _ACCESS_FIELDS = {
     "client": "h",
     "method": "m",
     "path": "U",
-    "status": "s",
     "bytes": "B",
     "ms": "M",
 }

@@ -43,6 +43,7 @@ class Plan:
         web_port = load_settings(env).port
         self._env = env
         self._env["PYTHONUNBUFFERED"] = "1"  # lines are printed at once
+        self._env.setdefault("LOG_FORMAT", "text")  # the supervisor prints them for a person
         self._env.setdefault("ALLOWED_ORIGINS", TUTORIAL_CLIENT)
         flower_port = port_from("FLOWER_PORT", env.get("FLOWER_PORT", str(FLOWER_PORT)))
         require_free("PORT", web_port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -65,6 +67,14 @@ class Process:
     def output(self) -> str:
         """Return its whole output so far."""
         return self.log.read_text(errors="replace")
+
+    def records(self, *, after: int = 0) -> list[dict[str, Any]]:
+        """Return its log lines that are JSON, after the first ``after`` characters of its output.
+
+        A line that is still being written is not among them.
+        """
+        lines = self.output()[after:].splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line[:1] == "{" and line[-1:] == "\n"]
 
     def signal(self, number: int) -> None:
         """Send a signal to it and its children."""

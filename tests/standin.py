@@ -125,7 +125,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json(200, {})
         request = json.loads(body)
         self.server.requests.append(
-            {"path": self.path, "body": request, "authorization": self.headers.get("Authorization")}
+            {
+                "path": self.path,
+                "body": request,
+                "authorization": self.headers.get("Authorization"),
+                "request_id": self.headers.get("X-Request-Id"),
+            }
         )
         if self.path == "/":
             protocol: _Protocol = _HuggingFace()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import requests
 
@@ -108,6 +108,10 @@ class System:
                 process.start()
         for process in self.processes:
             process.ready()
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the log lines of all web and worker processes, as JSON objects."""
+        return [record for process in self.processes for record in process.records()]
 
     def output(self) -> str:
         """Return the output of all web and worker processes."""

@@ -13,8 +13,8 @@ REFUSED = "The server answers, but refuses this page's connection."
 
 
 def refusals(system) -> list[str]:
-    lines = system.web.output().splitlines()
-    return [line for line in lines if "handshake was refused" in line]
+    events = [record["event"] for record in system.web.records()]
+    return [event for event in events if "handshake was refused" in event]
 
 
 @pytest.mark.parametrize(

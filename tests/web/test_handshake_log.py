@@ -46,7 +46,8 @@ def send_handshake(
 
 
 def refusals(web: System) -> list[str]:
-    return [line for line in web.output().splitlines() if "handshake was refused" in line]
+    events = [record["event"] for record in web.web.records()]
+    return [event for event in events if "handshake was refused" in event]
 
 
 @pytest.mark.parametrize(

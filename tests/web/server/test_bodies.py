@@ -47,10 +47,10 @@ def read(connection: socket.socket) -> tuple[int, str, str]:
 def refusals(system, before: str) -> list[str]:
     """Wait for a refusal in the log after ``before``; return the lines that were added."""
     wait_until(lambda: "refused" in system.web.output()[len(before) :])
-    lines = system.web.output()[len(before) :].splitlines()
-    assert not any("Traceback" in line or "ERROR" in line for line in lines)
-    access = '127.0.0.1 "'  # the access log may have the line of an earlier request
-    return [line for line in lines if not line.startswith(access)]
+    records = system.web.records(after=len(before))
+    assert not any("exc_info" in record or record["level"] == "error" for record in records)
+    # The access log may have the line of an earlier request.
+    return [record["event"] for record in records if record["logger"] != "gunicorn.access"]
 
 
 MALFORMED = {
