@@ -1,10 +1,12 @@
 """Where a process spends its time while replies stream, by py-spy.
 
     python -m bench.flame_graph worker [--streams 150] [--gil] [--svg FILE]
-    python -m bench.flame_graph web
+    python -m bench.flame_graph web [--instant] [--share prometheus_client chat/metrics]
 
 Prints the functions that were on the stack in most samples, or draws a flame graph. With `--gil`
 only samples in which a thread had the GIL count, else those in which a thread was on a CPU.
+With `--instant`, 50 clients get one reply after another, at once. With `--share`, it prints which
+part of the samples have a function in one of these files.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=150)
     parser.add_argument("--gil", action="store_true")
     parser.add_argument("--svg", type=Path)
+    parser.add_argument("--instant", action="store_true")
+    parser.add_argument("--share", nargs="+", metavar="FILE", default=[])
     args = parser.parse_args()
     stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="bench") as name:
@@ -42,16 +46,23 @@ def main() -> None:
         out = args.svg or folder / "stacks"
         with running([Ours], folder, worker_concurrency=args.streams) as [system]:
             words = (SECONDS + 6) * RATE
-            job = {"clients": args.streams, "words": words, "rate": RATE}
+            kind, job = "streams", {"clients": args.streams, "words": words, "rate": RATE}
+            if args.instant:
+                kind, job = "latency", {"clients": 50, "seconds": SECONDS + 6}
             with system.load() as load:
-                load.run("hold", clients=args.streams)
-                streaming = threading.Thread(target=load.run, args=("streams",), kwargs=job)
+                if not args.instant:
+                    load.run("hold", clients=args.streams)
+                streaming = threading.Thread(target=load.run, args=(kind,), kwargs=job)
                 streaming.start()
                 streaming.join(3)  # the burst at the beginning
                 _record(system.processes[args.process].pid, out, args.gil, bool(args.svg))
                 streaming.join()
         if not args.svg:
-            sys.stdout.write(summary(out.read_text()))
+            stacks = out.read_text()
+            sys.stdout.write(summary(stacks))
+            if args.share:
+                percent = share(stacks, args.share)
+                sys.stdout.write(f"{percent:.2f} % of the samples are in {', '.join(args.share)}\n")
 
 
 def _record(pid: int, out: Path, gil: bool, svg: bool) -> None:
@@ -60,6 +71,16 @@ def _record(pid: int, out: Path, gil: bool, svg: bool) -> None:
     command += ["--format", "flamegraph" if svg else "raw", "--output", str(out)]
     command += ["--gil"] if gil else []
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def share(stacks: str, files: list[str]) -> float:
+    """Return the percentage of samples in files whose path has one of ``files`` in it."""
+    inside = total = 0
+    for line in stacks.splitlines():
+        stack, _, count = line.rpartition(" ")
+        total += int(count)
+        inside += int(count) * any(file in stack for file in files)
+    return 100 * inside / (total or 1)
 
 
 def summary(stacks: str) -> str:

@@ -36,7 +36,6 @@ STEPS = (
     "lease_lost",
     "stopped",
     "recovered",
-    "gave_up",
     "other",
 )
 # Of a whole reply, and of the waits before it, in seconds.

@@ -70,12 +70,13 @@ class Publisher:
     def run(self) -> None:
         """Publish until `stop`."""
         outage = Outage(log, "metrics are not published")
-        while not self._stopped.wait(PUBLISH_INTERVAL):
+        while not self._stopped.is_set():
             try:
                 self.publish()
                 outage.worked()
             except ChatError as error:
-                outage.failed(error)  # the next try comes after PUBLISH_INTERVAL
+                outage.failed(error)
+            self._stopped.wait(PUBLISH_INTERVAL)
 
     def stop(self) -> None:
         """End `run`, and publish what was counted since. Does not raise."""
