@@ -66,5 +66,7 @@ def texts_are_logged() -> bool:
 
 
 def _log(step: str, **fields: object) -> None:
-    given = {**context_fields(), **fields}
-    log.info(Event(event=step, **{name: it for name, it in given.items() if it is not None}))
+    known = {name: value for name, value in fields.items() if value is not None}
+    for name, value in context_fields().items():
+        known.setdefault(name, value)
+    log.info(Event(event=step, **known))
