@@ -1,9 +1,9 @@
 """The mailbox of each session: human messages go in, replies come out, one at a time and in order.
 
 Each method runs one atomic step in Redis (``scripts/``) that is safe to repeat. A step that queues
-a session says whether its caller must enqueue a task (`tasks.enqueue`). Only the worker that owns
-the session's lease writes its reply; a worker that lost the lease learns this when its next call
-returns False.
+a session says whether its caller must enqueue a task (`tasks.task_queue`). Only the worker that
+owns the session's lease writes its reply; a worker that lost the lease learns this when its next
+call returns False.
 """
 
 from __future__ import annotations

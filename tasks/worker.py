@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import bootsteps
@@ -19,6 +20,11 @@ from tasks.models import model_for
 from tasks.recovery import Recovery
 from tasks.reply import ReplyTask
 from tasks.session_processor import SessionProcessor
+from tasks.task_queue import TaskQueue
+
+# Celery logs that it has received a task, and that the task has ended. Our own lines, `claimed` and
+# `finished`, say more. The level must be set before Celery makes its consumer.
+_PER_TASK_LOGS = ("celery.worker.strategy", "celery.app.trace")
 
 
 class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -31,13 +37,17 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         except SettingsError as error:
             raise SystemExit(str(error)) from None
         set_message_log_level(settings.log_level)
+        for name in _PER_TASK_LOGS:
+            logging.getLogger(name).setLevel(logging.WARNING)
         client = connect(settings.redis_url)
         mailbox = Mailbox(client, settings.session_ttl)
         self._writer = DeltaWriter(mailbox)
-        self._recovery = Recovery(worker.app, mailbox)
+        queue = TaskQueue(settings.broker_url)
+        self._recovery = Recovery(mailbox, queue, max_sessions=settings.worker_concurrency)
         self._heartbeat = Heartbeat(client)
         processor = SessionProcessor(
             mailbox,
+            queue,
             model,
             self._writer,
             history_window=settings.history_window,

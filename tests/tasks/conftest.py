@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -65,6 +65,21 @@ class ScriptedModel:
     def answer(self, lines: Any, partial: str, call: Call) -> Iterator[Any]:
         self.asked.append(lines[-1].text)
         yield from self._script(call)
+
+
+class RecordingQueue:
+    """Celery's queue, as a list of the tokens that are enqueued."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.tasks_left = 0  # that no worker has taken
+
+    def enqueue(self, tokens: Sequence[str]) -> bool:
+        self.tokens += tokens
+        return True
+
+    def length(self) -> int:
+        return self.tasks_left
 
 
 def wait_until_cancelled(call: Call) -> None:
