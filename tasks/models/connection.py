@@ -10,6 +10,7 @@ import errno
 import io
 import socket
 import ssl
+from functools import partial
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
@@ -26,6 +27,7 @@ CONNECT_TIMEOUT = 5.0  # seconds
 # A request whose bytes the server's host has not acknowledged for so long has failed. Without this,
 # a connection that the network has forgotten would be silent until the reply's deadline.
 UNACKNOWLEDGED_TIMEOUT = 10.0  # seconds
+_LATEST_TIMEOUT = 0.25  # seconds after a reply's deadline
 # The rest of an answer after its last event, such as a report of the usage: 8 KiB each at most.
 _MAX_DRAIN_READS = 16
 
@@ -35,6 +37,23 @@ def connect_timeout(call: Call) -> float:
     return min(CONNECT_TIMEOUT, call.time_left())
 
 
+class Environment:
+    """The proxies and the certificates that the environment names, read once for each URL.
+
+    requests reads them for each request, which takes longer than all else that it does.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[Any, Any]] = {}
+
+    def of(self, url: str) -> tuple[Any, Any]:
+        """Return the ``proxies`` and ``verify`` of a `requests.Session` for a URL."""
+        if url not in self._read:
+            found = requests.Session().merge_environment_settings(url, {}, None, None, None)
+            self._read[url] = found["proxies"], found["verify"]
+        return self._read[url]
+
+
 class Connection:
     """A connection for one request after the other, each of another call.
 
@@ -42,7 +61,8 @@ class Connection:
     one if the last answer was, or can be, read to its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
         self._session = requests.Session()
         adapter = _Adapter(self)
         self._session.mount("http://", adapter)
@@ -65,7 +85,9 @@ class Connection:
         self.answer_begun = False
         self.reused = self.http is not None
         if self.http is None:
-            self._read_environment(url)
+            proxies, verify = self._environment.of(url)
+            self._session.proxies, self._session.verify = proxies, verify
+            self._session.trust_env = False
         elif self.http.sock:
             call.shut_down_on_cancel(self.http.sock)
         self._answer = self._session.post(
@@ -76,15 +98,6 @@ class Connection:
             **options,
         )
         return self._answer
-
-    def _read_environment(self, url: str) -> None:
-        """Read the proxy and the certificates for ``url``. requests does so for each request.
-
-        That would take a third of the processor time of a reply from a server that answers at once.
-        """
-        read = self._session.merge_environment_settings(url, {}, None, None, None)
-        self._session.proxies, self._session.verify = read["proxies"], read["verify"]
-        self._session.trust_env = False
 
     def was_closed_while_idle(self, error: BaseException) -> bool:
         """Whether ``error`` of `post` shows that the server had closed this kept connection."""
@@ -155,7 +168,10 @@ class _Adapter(HTTPAdapter):
     """Opens the connections of a `Connection`, direct ones and those through a proxy."""
 
     def __init__(self, owner: Connection) -> None:
-        self._pool_classes = _pool_classes(owner)
+        self._pool_classes = {
+            "http": partial(_HttpPool, owner),
+            "https": partial(_HttpsPool, owner),
+        }
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -189,7 +205,7 @@ class _SocketReader(io.RawIOBase):
         if self.at_end:
             return None
         if owner.call:
-            self._socket.settimeout(owner.call.time_left())
+            self._set_timeout(owner.call.time_left())
         elif owner.drain_reads_left:
             owner.drain_reads_left -= 1
         else:
@@ -198,6 +214,15 @@ class _SocketReader(io.RawIOBase):
         if count:
             owner.answer_begun = True
         return count
+
+    def _set_timeout(self, seconds: float) -> None:
+        """Set the timeout, at most `_LATEST_TIMEOUT` too late.
+
+        To set it anew for each token is a system call, after which a thread waits for the GIL.
+        """
+        now = self._socket.gettimeout()
+        if now is None or not seconds <= now <= seconds + _LATEST_TIMEOUT:
+            self._socket.settimeout(seconds)
 
     def close(self) -> None:
         self._file.close()
@@ -241,35 +266,46 @@ def _take_chunk(response: HTTPResponse, most: int) -> bytes:
     return data[chunk_start:chunk_end]
 
 
-def _pool_classes(owner: Connection) -> dict[str, type[HTTPConnectionPool]]:
-    class Response(HTTPResponse):
-        def __init__(self, tcp_socket: socket.socket, *args: Any, **options: Any) -> None:
-            super().__init__(tcp_socket, *args, **options)
-            self.fp = _Body(_SocketReader(tcp_socket, self.fp.detach(), owner))
-            owner.response, owner.body = self, self.fp
+class _Response(HTTPResponse):
+    def __init__(
+        self, owner: Connection, tcp_socket: socket.socket, *args: Any, **options: Any
+    ) -> None:
+        super().__init__(tcp_socket, *args, **options)
+        self.fp = _Body(_SocketReader(tcp_socket, self.fp.detach(), owner))
+        owner.response, owner.body = self, self.fp
 
-        def read1(self, n: int = -1) -> bytes:
-            return _take_chunk(self, n) or super().read1(n)
+    def read1(self, n: int = -1) -> bytes:
+        return _take_chunk(self, n) or super().read1(n)
 
-    class Http(HTTPConnection):
-        response_class = Response
 
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, owner)
+class _OwnedConnection:
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._owner = owner
+        self.response_class = partial(_Response, owner)
 
-    class Https(HTTPSConnection):
-        response_class = Response
+    def _new_conn(self) -> socket.socket:
+        return _connect(cast(HTTPConnection, self), self._owner)
 
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, owner)
 
-    class HttpPool(HTTPConnectionPool):
-        ConnectionCls = Http
+class _Http(_OwnedConnection, HTTPConnection):  # type: ignore[misc]
+    pass
 
-    class HttpsPool(HTTPSConnectionPool):
-        ConnectionCls = Https
 
-    return {"http": HttpPool, "https": HttpsPool}
+class _Https(_OwnedConnection, HTTPSConnection):  # type: ignore[misc]
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_Http, owner)  # type: ignore[assignment]
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_Https, owner)  # type: ignore[assignment]
 
 
 def _connect(connection: HTTPConnection, owner: Connection) -> socket.socket:

@@ -71,7 +71,7 @@ def post(
                 if not (connection.was_closed_while_idle(error) and call.may_resend()):
                     raise
                 connection.close()
-                connection = Connection()
+                connection = pool.new()
                 answer = _send(connection, url, token, body, call)
             response = Response(answer, connection, call)
             if answer.status_code != 200:
