@@ -22,8 +22,9 @@ task_ignore_result = True
 # would start a second copy of every running task.
 task_acks_late = False
 
-# A task waits for HTTP nearly all of its time, so a thread is enough for it.
-worker_pool = "threads"
+# A task waits for HTTP nearly all of its time, so a thread is enough for it: see
+# docs/decisions/0006-the-worker-uses-threads.md.
+worker_pool = "tasks.pool:TaskPool"
 worker_concurrency = _settings.worker_concurrency
 
 # A list in Redis needs no declaration, and the declaration fails while Redis accepts no writes.

@@ -134,8 +134,8 @@ class Listener:
             redis.ConnectionError: The connection is lost. Call `connect`.
             MalformedEvent: A payload is not an event. The next call reads on.
         """
-        # It waits in gevent's event loop even if there is data. To read at once would be cheaper, but
-        # in a burst of events nothing else would run: with 300 streams messages got `busy`.
+        # It goes through gevent's event loop even if there is data. To read at once would be
+        # cheaper, but nothing else would run while events arrive faster than they are delivered.
         if not self._connection.can_read(timeout=PING_INTERVAL):
             if self._ping_sent or not self._connected:
                 raise redis.ConnectionError("the connection is dead")
