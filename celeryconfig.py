@@ -45,8 +45,8 @@ worker_enable_prefetch_count_reduction = False
 # its threads deadlock. Nothing else uses the pool: see tasks/task_queue.py.
 broker_pool_limit = 30
 # The timeouts and the health check find a connection that died silently. With "ack_emulation" kombu
-# would record each taken task in Redis, a quarter of a task's cost. A dead worker's records would
-# stay.
+# would record each taken task in Redis, which is a quarter of a task's cost, and the records of a
+# dead worker would stay there.
 broker_transport_options = {
     "ack_emulation": False,
     "socket_timeout": 10,

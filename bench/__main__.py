@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from bench.processes import PYTHON
 from bench.result import QUICK, RESULTS
-from bench.systems import PYTHON
 
 ROOT = Path(__file__).parent.parent
 BENCHES = ("latency", "streams", "websockets", "growth")

@@ -50,6 +50,7 @@ class Committed(NamedTuple):
     owned: bool  # False: the lease was lost before
     queued: bool  # the session has another message and waits for a worker
     sessions_queued: int  # of all sessions
+    status: str = ""  # of the reply: as committed, or "stopped" if its user stopped it before
 
 
 class Unserved(NamedTuple):
@@ -92,7 +93,7 @@ class Claim:
 
 
 class Mailbox:
-    """The steps on sessions. Every method raises `Busy` while Redis cannot be used."""
+    """The steps on sessions. Every method raises `RedisUnavailable` while Redis cannot be used."""
 
     def __init__(self, client: redis.Redis, ttl: int) -> None:
         """``ttl`` is the expiry of an idle session in seconds, 0 for none."""
@@ -241,8 +242,8 @@ class Mailbox:
         status = "failed" if error else "done"
         last = (text, json.dumps(text))
         args = (lease_id, reply_id, attempt, deltas, *last, status, error, self._ttl)
-        owned, queued, sessions_queued = self._run(self._commit, token, *args)
-        return Committed(bool(owned), bool(queued), sessions_queued)
+        owned, queued, sessions_queued, reply_status = self._run(self._commit, token, *args)
+        return Committed(bool(owned), bool(queued), sessions_queued, reply_status)
 
     def release(self, token: str, lease_id: str) -> bool:
         """Give the lease back, so that another worker continues; False if the lease is lost."""

@@ -61,7 +61,7 @@ def translated_errors() -> Iterator[None]:
     Our errors are not chained to those of redis-py, which may hold a token: see `cause`.
 
     Raises:
-        Busy: Redis cannot be used at the moment.
+        RedisUnavailable: Redis cannot be used at the moment.
         Internal: A retry would not help.
     """
     try:

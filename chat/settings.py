@@ -93,7 +93,7 @@ class Address(fields.String):
             )
 
 
-def _verified(url: str) -> str:
+def _with_certificate_check(url: str) -> str:
     """Return the broker's URL with certificate verification, which is not kombu's default."""
     parts = urlsplit(url)
     if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
@@ -159,7 +159,7 @@ class SettingsSchema(Schema):
                 " or take any other model and put its address there (see README, “Another model”)",
                 "MODEL_URL",
             )
-        data["broker_url"] = _verified(data["broker_url"] or data["redis_url"])
+        data["broker_url"] = _with_certificate_check(data["broker_url"] or data["redis_url"])
         return Settings(**data)
 
 

@@ -55,7 +55,7 @@ def read_entry(raw: bytes | str) -> Entry:
     """Return the call in a raw entry of the queue.
 
     Raises:
-        InvalidTaskMessage: The entry is no Celery message, or no call of ``tasks.reply`` with a
+        InvalidTaskMessage: The entry is not a Celery message that calls ``tasks.reply`` with a
             token.
     """
     try:

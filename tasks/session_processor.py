@@ -54,7 +54,7 @@ class SessionProcessor:
 
     def _answer_next(self, token: str) -> bool:
         """Answer one message. Returns whether this worker goes on with the next one."""
-        if self._writer.draining:
+        if self._writer.shutting_down:
             self._enqueue(token)
             return False
         claim = self._mailbox.claim(
@@ -68,7 +68,7 @@ class SessionProcessor:
         if not committed.queued:
             return False
         others_queued = committed.sessions_queued > 1
-        if others_queued or self._writer.draining:
+        if others_queued or self._writer.shutting_down:
             self._enqueue(token)
             return False
         return True

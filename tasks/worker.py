@@ -60,11 +60,11 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         start_background_thread("delta writer", self._writer.run)
         start_background_thread("recovery", self._recovery.run)
         start_background_thread("heartbeat", self._heartbeat.run)
-        worker_shutting_down.connect(self._drain, weak=False)
+        worker_shutting_down.connect(self._shut_down, weak=False)
 
-    def _drain(self, **_: Any) -> None:
+    def _shut_down(self, **_: Any) -> None:
         self._heartbeat.stop()
-        self._writer.drain()
+        self._writer.shut_down()
 
 
 app.steps["worker"].add(ReplyServices)

@@ -16,8 +16,8 @@ from bench.figures import percentile
 from bench.load.conversation import Conversation, Reply, tokens
 from bench.token_server import DEFAULT_WORDS
 
-# After so many replies a client begins a new session, so that a fast run does not measure a long
-# history; bench.growth does.
+# A client begins a new session after this many replies, so that a fast run does not measure a long
+# history; bench.growth measures that.
 REPLIES_PER_SESSION = 50
 MAX_OPENING = 64  # WebSockets that are opened concurrently
 
@@ -37,7 +37,7 @@ class Load:
         return _counts(replies)
 
     async def latency(self, clients: int, seconds: float) -> dict[str, float]:
-        """Let each client send the next message once it has the reply of the instant model."""
+        """Let each client send its next message when it has the reply; the model is instant."""
         everyone = await self._open(clients)
         began = time.monotonic()
         replies = await asyncio.gather(*(self._talk(one, began + seconds) for one in everyone))
@@ -109,7 +109,7 @@ class Load:
         return {"p50_ms": 1000 * percentile(took, 50), **_counts(replies)}
 
     async def pile_up(self, sessions: int, messages: int) -> dict[str, float]:
-        """Let each session have an endless reply, and all together so many unanswered messages."""
+        """Give each session an endless reply, and all together ``messages`` unanswered messages."""
         everyone = await self._open(sessions)
         self._open_conversations += everyone
         begun = [one.send(10_000, 2) for one in everyone]

@@ -1,4 +1,4 @@
--- recover: find sessions that no worker will come for: the lease is over, or the task was lost.
+-- recover: find sessions that no worker will take: the lease is over, or the task was lost.
 -- Only one request gets an answer until the lock expires. Each session returned counts as enqueued
 -- from now on. A repeated request finds its answer in the lock.
 -- KEYS: the lock, QUEUED, LEASED (see session.lua).

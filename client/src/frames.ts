@@ -44,7 +44,7 @@ export type ClientRequest =
   | { type: "stop"; id: string }
   | { type: "retry"; id: string };
 
-/** The server answers with a `pong`. The page needs no type for it: any frame proves liveness. */
+/** The server answers with a `pong`. The page needs no type for it: any frame shows that the connection is alive. */
 export type Ping = { type: "ping" };
 
 const SERVER_FRAME_TYPES = new Set(["history", "ack", "message", "start", "delta", "wait", "error"]);

@@ -1,44 +1,7 @@
-// The state of a chat, and the reducer that applies the server's frames to it. No side effects.
+// What each frame of the server does to the state of a chat. No side effects.
 
-import type { HumanMessage, Message, Reply, ServerFrame, Session } from "./frames";
-
-/** A message written here that the server has not acknowledged yet. */
-export interface UnsentMessage {
-  id: string;
-  msg: string;
-  timestamp: string;
-  /** Why the server refused it, as a text for the person. */
-  refused?: string;
-}
-
-export interface Chat {
-  /** Null until the first history. */
-  session: Session | null;
-  messages: readonly Message[];
-  /** The oldest first. The page shows them below all `messages`. */
-  unsent: readonly UnsentMessage[];
-  /** By id of a human message: its last known position in the queue of all sessions, from 0. */
-  positions: Readonly<Record<string, number>>;
-  /** By id of a human message: why its reply is delayed, `NO_WORKER` or a code of the model. */
-  waitReasons: Readonly<Record<string, string>>;
-  /** The retry that is not acknowledged yet, with the id of the reply that it replaces. */
-  pendingRetry: { id: string; replyId: string } | null;
-  /** The server's message for a refused request that is not an unsent message. */
-  notice: string | null;
-}
-
-/** The reason of a `wait` frame while no worker runs. */
-export const NO_WORKER = "no_worker";
-
-export const EMPTY_CHAT: Chat = {
-  session: null,
-  messages: [],
-  unsent: [],
-  positions: {},
-  waitReasons: {},
-  pendingRetry: null,
-  notice: null,
-};
+import { type Chat, EMPTY_CHAT, isReplyTo, replyOf } from "./chat-state";
+import type { HumanMessage, Reply, ServerFrame } from "./frames";
 
 /** Return the chat after a frame, or "gap" if a frame is missing and the history is needed. */
 export function reduce(chat: Chat, frame: ServerFrame): Chat | "gap" {
@@ -76,27 +39,6 @@ export function reduce(chat: Chat, frame: ServerFrame): Chat | "gap" {
       if (frame.reply_to) return failReply(chat, frame.reply_to, frame.code);
       return refuse(chat, frame.id, frame.msg, frame.retry_after !== undefined);
   }
-}
-
-/** Return the reply to a human message, complete or not. */
-export function replyOf(chat: Chat, id: string): Reply | undefined {
-  return chat.messages.find((message): message is Reply => isReplyTo(message, id));
-}
-
-/** Return the human messages without a complete reply, the oldest first. */
-export function unanswered(chat: Chat): HumanMessage[] {
-  const answered = new Set<string>();
-  for (const message of chat.messages)
-    if (message.source === "bot" && message.status !== "streaming") answered.add(message.reply_to);
-  return chat.messages.filter(
-    (message): message is HumanMessage => message.source === "human" && !answered.has(message.id),
-  );
-}
-
-/** Return the last human message if its reply can be retried. */
-export function retryable(chat: Chat): HumanMessage | undefined {
-  if (chat.unsent.some(({ refused }) => !refused) || unanswered(chat).length) return undefined;
-  return chat.messages.findLast((message): message is HumanMessage => message.source === "human");
 }
 
 function acknowledge(chat: Chat, id: string, position: number): Chat {
@@ -173,8 +115,4 @@ function clearWait(chat: Chat, id: string): Chat {
   const { [id]: _position, ...positions } = chat.positions;
   const { [id]: _reason, ...waitReasons } = chat.waitReasons;
   return { ...chat, positions, waitReasons };
-}
-
-function isReplyTo(message: Message, id: string): boolean {
-  return message.source === "bot" && message.reply_to === id;
 }

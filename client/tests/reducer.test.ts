@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
+import { type Chat, EMPTY_CHAT, NO_WORKER, replyOf, retryable, unanswered } from "../src/chat-state";
 import type { Reply, ServerFrame } from "../src/frames";
-import { type Chat, EMPTY_CHAT, NO_WORKER, reduce, replyOf, retryable, unanswered } from "../src/reducer";
+import { reduce } from "../src/reducer";
 import { FRAMES, historyAfter } from "./recorded-session";
 
 const SESSION = { name: "Ada", session_start: "2026-01-31T09:30:00+00:00" };

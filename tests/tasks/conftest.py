@@ -12,11 +12,10 @@ import redis
 
 from chat.errors import ModelTimeout
 from chat.mailbox import Mailbox
-from chat.session_store import SessionStore
 from tasks.delta_writer import DeltaWriter
 from tasks.models import Call
+from tests.conftest import TTL
 
-TTL = 3600  # seconds
 _PATIENCE = 10.0  # seconds
 
 
@@ -113,14 +112,3 @@ def mailbox(unreliable: UnreliableRedis) -> Mailbox:
 def writer(mailbox: Mailbox) -> DeltaWriter:
     """A writer whose thread does not run: the test calls `write` and `renew`."""
     return DeltaWriter(mailbox)
-
-
-@pytest.fixture
-def store(client: redis.Redis) -> SessionStore:
-    return SessionStore(client, TTL)
-
-
-@pytest.fixture
-def token(store: SessionStore) -> str:
-    """The token of a new session."""
-    return store.create("Ada").token

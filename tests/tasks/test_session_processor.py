@@ -71,17 +71,17 @@ def test_a_session_without_further_messages_is_not_enqueued_again(
     assert enqueued == []
 
 
-def test_a_draining_worker_claims_nothing_and_enqueues_the_session_again(
+def test_a_worker_that_shuts_down_claims_nothing_and_enqueues_the_session_again(
     processor, enqueued, mailbox, writer, store, token
 ):
     send(mailbox, token, "a")
-    writer.drain()
+    writer.shut_down()
     processor(answer_ok).process(token)
     assert statuses(store, token) == []
     assert enqueued == [token]
 
 
-def test_a_worker_that_begins_to_drain_enqueues_the_session_for_its_next_message(
+def test_a_worker_that_begins_to_shut_down_enqueues_the_session_for_its_next_message(
     processor, enqueued, mailbox, writer, store, token
 ):
     for text in "ab":
@@ -89,7 +89,7 @@ def test_a_worker_that_begins_to_drain_enqueues_the_session_for_its_next_message
 
     def script(call):
         yield "ok"
-        writer.drain()
+        writer.shut_down()
 
     processor(script).process(token)
     assert statuses(store, token) == ["done"]

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from terminal.conversation import NO_WORKER, Conversation, GapError, Reply, apply_frame
+from terminal.conversation import NO_WORKER, Conversation, Reply
+from terminal.frames import GapError, apply_frame
 from tests.terminal.recording import FRAMES, POINTS, history_after
 
 HUMAN = {"id": "h1", "source": "human", "msg": "Hello", "timestamp": "t1"}

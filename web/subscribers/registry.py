@@ -12,7 +12,8 @@ class SubscriberRegistry:
     """The subscribers of all sessions that have one here. Any thread may call it."""
 
     def __init__(self) -> None:
-        # Each value is replaced and never changed, so that `deliver` needs no lock and no copy.
+        # Nearly every session has one subscriber here, for which a set is large. Each tuple is
+        # replaced and never changed, so that `deliver` needs no lock.
         self._by_token: dict[str, tuple[Subscriber, ...]] = {}
         self._lock = threading.Lock()  # of the changes
 
@@ -27,12 +28,11 @@ class SubscriberRegistry:
         """Remove a subscriber; return whether it was the last of its session."""
         with self._lock:
             subscribers = self._by_token.get(subscriber.token, ())
-            others = tuple(each for each in subscribers if each is not subscriber)
+            others = tuple(other for other in subscribers if other is not subscriber)
             if others:
                 self._by_token[subscriber.token] = others
-            else:
-                self._by_token.pop(subscriber.token, None)
-            return bool(subscribers) and not others
+                return False
+            return self._by_token.pop(subscriber.token, None) is not None
 
     def tokens(self) -> list[str]:
         """Return the sessions that have a subscriber."""

@@ -37,8 +37,21 @@ class SendQueue:
     to end the connection.
     """
 
+    __slots__ = (
+        "_aborted",
+        "_close_timeout",
+        "_closed",
+        "_lock",
+        "_queued",
+        "_queued_bytes",
+        "_send_timeout",
+        "_sock",
+        "_writer",
+        "deadline",
+    )
+
     def __init__(self, sock: socket.socket, send_timeout: float, close_timeout: float) -> None:
-        """``send_within`` and ``close_within`` are in seconds, as in `Times`."""
+        """Both timeouts are in seconds, as in `Times`."""
         self.deadline = math.inf
         self._sock = sock
         self._send_timeout = send_timeout

@@ -1,8 +1,9 @@
 import { useMemo } from "react";
 
-import type { Connection, ConnectionStatus } from "../connection";
+import { type Chat, replyOf, retryable, unanswered } from "../chat-state";
+import type { ConnectionStatus } from "../connection";
 import type { Reply } from "../frames";
-import { type Chat, replyOf, retryable, unanswered } from "../reducer";
+import type { SessionClient } from "../session-client";
 import { ErrorBoundary } from "./error-boundary";
 import { PlainText } from "./markdown";
 import { HumanMessageView, ReplyView } from "./message";
@@ -14,13 +15,13 @@ interface Props {
   chat: Chat;
   status: ConnectionStatus;
   name: string;
-  connection: Connection;
+  client: SessionClient;
   /** Move an unsent message back into the input field. */
   onEdit: (id: string) => void;
 }
 
 /** The messages of a chat, the reply in progress, and the unsent messages. */
-export function MessageList({ chat, status, name, connection, onEdit }: Props) {
+export function MessageList({ chat, status, name, client, onEdit }: Props) {
   const { list, content, isFollowing, scrollToEnd } = useAutoScroll(chat.unsent.length);
   const pending = useMemo(() => unanswered(chat), [chat]);
   const [oldest] = pending;
@@ -28,11 +29,11 @@ export function MessageList({ chat, status, name, connection, onEdit }: Props) {
   /** Move the focus to the list, because the button that was pressed is removed. */
   const focusList = () => list.current?.focus({ preventScroll: true });
   const onRetry = () => {
-    connection.retry();
+    client.retry();
     focusList();
   };
   const onResend = (id: string) => {
-    connection.resend(id);
+    client.resend(id);
     focusList();
   };
   const onScrollToEnd = () => {
@@ -42,7 +43,7 @@ export function MessageList({ chat, status, name, connection, onEdit }: Props) {
   const last = chat.messages.at(-1);
   const askAgain = ({ reply_to }: Reply) => {
     const human = chat.messages.find(({ id }) => id === reply_to);
-    if (human) connection.sendMessage(human.msg);
+    if (human) client.sendMessage(human.msg);
   };
 
   return (

@@ -1,4 +1,4 @@
-import { NO_WORKER } from "../reducer";
+import { NO_WORKER } from "../chat-state";
 
 interface Props {
   /** Messages of all sessions that will be answered before this one. */
