@@ -81,7 +81,7 @@ class Claim:
     messages: list[dict[str, Any]]  # as stored; the last one is the message to answer
     reply_id: str
     text: str  # the partial text of the reply
-    deltas: int  # that the partial text consists of
+    deltas: int  # number of deltas in the partial text
     attempt: int  # from 1
     elapsed: float  # seconds since the first claim of this message
     resumed: bool  # whether another worker has claimed the message before
@@ -158,7 +158,7 @@ class Mailbox:
         return [Unserved(token, message_id, int(rev)) for token, message_id, rev in triples]
 
     def sessions_unanswered(self) -> int:
-        """Return how many sessions have an unanswered message, whether its reply has started."""
+        """Return how many sessions have an unanswered message, started or not."""
         with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
             pipe.zcard(QUEUED)
             pipe.zcard(LEASED)

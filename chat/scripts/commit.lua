@@ -14,7 +14,7 @@ local ttl = ARGV[9] -- seconds
 local state = read_state()
 if owns_lease(state, lease_id) and state.reply == reply_id then
   if state.attempt ~= attempt or state.n ~= deltas then
-    return {0, 0, 0, ''} -- Redis came back from an older file: the end of the text is missing
+    return {0, 0, 0, ''} -- Redis restarted with older data: the end of the text is missing
   end
   if text ~= '' then
     redis.call('APPEND', TEXT, text)

@@ -13,7 +13,7 @@ if state.attempt == attempt then
   redis.call('HSET', STATE, 'attempt', state.attempt, 'n', 0)
   publish_start(state)
 elseif state.attempt ~= attempt + 1 then
-  return 0 -- Redis came back from an older file
+  return 0 -- Redis restarted with older data
 end
 extend_lease(lease_duration)
 return 1
