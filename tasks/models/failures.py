@@ -51,16 +51,24 @@ def failure_of(response: requests.Response, body: Any) -> Exception:
     """
     status = response.status_code
     fields = body if isinstance(body, dict) else {}
-    message = _error_message(fields) or response.reason or "no reason given"
+    message = error_message(fields) or response.reason or "no reason given"
     cause = f"HTTP {status}: {message}"
     retry_after = _retry_after(response.headers.get("Retry-After"))
     if status == 503 and (estimated := _seconds(fields.get("estimated_time"))) is not None:
         return ModelLoading(cause, retry_after=estimated)
+    return failure_with(status, cause, retry_after)
+
+
+def failure_with(status: int, cause: str, retry_after: float | None) -> Exception:
+    """Return the failure for an HTTP status, which may also stand inside an answer.
+
+    ``cause`` has the server's message. ``retry_after`` is in seconds.
+    """
     if status == 429:
         return TransientError(cause, retry_after=retry_after, busy=True)
     if status >= 500 or status in _TRANSIENT_4XX:
         return TransientError(cause, retry_after=retry_after)
-    about_length = any(word in message.lower() for word in _LENGTH_WORDS)
+    about_length = any(word in cause.lower() for word in _LENGTH_WORDS)
     if status == 413 or (status in (400, 422) and about_length):
         return PromptTooLong(cause)
     return BadRequest(cause) if status in (400, 422) else ModelRefused(cause)
@@ -71,9 +79,9 @@ def shortened(message: object) -> str:
     return str(message)[:_MAX_MESSAGE_LENGTH]
 
 
-def _error_message(fields: dict[str, Any]) -> str:
+def error_message(fields: dict[str, Any]) -> str:
     """Return the server's error message without the prompt, which some servers repeat in it."""
-    for name in ("error", "message", "detail"):
+    for name in ("error", "message", "detail", "error_msg", "error_message", "errors", "msg"):
         message = fields.get(name)
         if isinstance(message, dict):
             message = message.get("message")

@@ -16,6 +16,8 @@ from tasks.models.failures import failure_of
 from tasks.models.response import Response
 from tasks.models.transport_errors import TRANSPORT_ERRORS, translated_errors
 
+_ANSWERED = {200, 201, 202, 203}  # some gateways are not exact
+
 
 class Bearer(requests.auth.AuthBase):
     """Sends a given token or none, but never one from a ``.netrc`` file."""
@@ -61,7 +63,7 @@ def post(
                 connection = Connection()
                 answer = _send(connection, url, token, body, call)
             response = Response(answer, connection, call)
-            if answer.status_code != 200:
+            if answer.status_code not in _ANSWERED:
                 raise failure_of(answer, response.error_body())
             yield response
             keep = (response.about_to_end or response.has_ended) and not call.cancelled
