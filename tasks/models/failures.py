@@ -88,7 +88,7 @@ def error_message(fields: dict[str, Any]) -> str:
         if isinstance(message, list):
             items = [item for item in message if isinstance(item, dict)]
             message = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in items)
-        if message:
+        if message and message is not True:
             return shortened(str(message).partition("'input'")[0])
     return ""
 
