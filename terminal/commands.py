@@ -12,10 +12,10 @@ from terminal.styles import notice
 
 HELP = """\
 /retry          answer the last message again
-/new            begin a new chat
+/new            start a new chat
 /export [FILE]  write this chat to a Markdown file
-/quit           leave; so do Ctrl-D, and Ctrl-C twice
-Ctrl-C stops a reply. Begin a message with // to say something that begins with a slash."""
+/quit           leave, like Ctrl-D, or Ctrl-C twice
+Ctrl-C stops a reply. To send a message that starts with a slash, type two slashes."""
 
 
 class Leave(Exception):
@@ -53,6 +53,6 @@ def execute(
             written = export(client.snapshot().conversation, path)
             return notice(f"Written to {written}.")
         case _ if command.startswith("/") and not command.startswith("//"):
-            raise Failed(f"{command} is no command; /help lists them.")
+            raise Failed(f"{command} is not a command. /help lists the commands.")
     send_message(line.strip().removeprefix("/"))
     return ""

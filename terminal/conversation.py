@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-NO_WORKER = "no_worker"  # a `wait` frame's reason
+NO_WORKER = "no_worker"  # the reason in a `wait` frame while no worker runs
 
 
 @dataclass(frozen=True)

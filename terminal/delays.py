@@ -11,7 +11,7 @@ NOBODY = "Nobody can answer right now. Your message is kept and will be answered
 _WAIT_REASONS = {
     NO_WORKER: NOBODY,
     "busy": "The model is busy; the reply will come.",
-    "model_unavailable": "The model is still loading or away; the reply will come.",
+    "model_unavailable": "The model is loading or cannot be reached; the reply will come.",
 }
 _ANY_WAIT_REASON = "The model is not ready; the reply will come."
 
@@ -19,13 +19,13 @@ _POSTPONED = {
     "busy": "The chat is busy.",
     "rate_limited": "You send faster than the chat allows.",
 }
-_WILL_BE_SENT = "Your message is kept, and sent again in {} s; Ctrl-C withdraws it."
+_WILL_BE_SENT = "Your message is kept, and will be sent again in {} s; Ctrl-C withdraws it."
 
 
 def delay_reason(snapshot: Snapshot) -> str:
     """Return why the reply or the message is delayed, as far as that is known; else ''."""
     if snapshot.state == "lost" and snapshot.pending:
-        return "Your message is kept, and sent once the connection is back."
+        return "Your message is kept, and will be sent when the connection is back."
     exchange = snapshot.conversation.unanswered()
     if exchange and exchange.wait_reason:
         return _WAIT_REASONS.get(exchange.wait_reason, _ANY_WAIT_REASON)
@@ -45,5 +45,5 @@ def unexplained_delay(snapshot: Snapshot) -> str:
     if not snapshot.has_history:
         return "Still connecting."
     if exchange:
-        return "" if exchange.reply and exchange.reply.msg else "The reply has not begun yet."
-    return "The chat has not taken the message yet." if snapshot.pending else ""
+        return "" if exchange.reply and exchange.reply.msg else "The reply has not started yet."
+    return "The chat has not accepted the message yet." if snapshot.pending else ""

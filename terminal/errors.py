@@ -1,4 +1,4 @@
-"""The errors of the client: those that a new connection solves, and the one that it does not."""
+"""The errors of the client: `Failed` is final, the others lead to a new connection."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ class ConnectionLostError(Exception):
 
 
 class ConnectionSilentError(ConnectionLostError):
-    """Nothing came for so long that the connection counts as dead."""
+    """Nothing arrived for so long that the connection counts as dead."""

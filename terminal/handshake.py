@@ -48,9 +48,9 @@ def _why_refused(url: str, token: str, status: int) -> str:
             raise Failed(SESSION_ENDED)
         return "The chat refuses this connection (HTTP 403)."
     if status == 429:
-        return "The chat has too many connections from here (HTTP 429)."
+        return "There are too many connections to the chat from here (HTTP 429)."
     if status >= 500:
-        return f"The chat takes no connection right now (HTTP {status})."
+        return f"The chat accepts no connection right now (HTTP {status})."
     return f"The chat cannot be reached by WebSocket (HTTP {status}); a proxy may be in the way."
 
 

@@ -1,4 +1,4 @@
-"""The chat at a prompt: read a line, send it or run its command, and print the reply."""
+"""The chat at a prompt: read a line, execute it, and print the reply. Ctrl-C is handled here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from terminal.styles import clean, notice
 from terminal.terminal_modes import echo_off, restored_modes
 from terminal.transcript import Transcript
 
-WELCOME = "Ctrl-C stops a reply, a second one leaves; /help lists the commands."
+WELCOME = "Ctrl-C stops a reply. Ctrl-C again leaves. /help lists the commands."
 WARNING = "A model may say anything, and not all of it is true."
 
 # Seconds. A signal that arrives just before a queue's blocking `get` is handled only after it.
@@ -39,7 +39,7 @@ class InteractiveChat:
 
     def __init__(self, open_first: OpenChat, open_new: OpenChat) -> None:
         self._open_new = open_new
-        self._lock = threading.RLock()  # for the output and what is known of it
+        self._lock = threading.RLock()  # for the output and the transcript
         self._opening = False  # a new chat
         self._warned = False  # the next Ctrl-C leaves
         self._wakeups: SimpleQueue[bool] = SimpleQueue()  # True for a Ctrl-C
@@ -78,7 +78,7 @@ class InteractiveChat:
         try:
             client = self._open_new(self._on_change)
         except KeyboardInterrupt:
-            raise Failed("No new chat was begun.") from None
+            raise Failed("No new chat was started.") from None
         finally:
             self._opening = False
         self._client.close()
@@ -86,7 +86,7 @@ class InteractiveChat:
             self._client, self._transcript = client, Transcript()
 
     def _print_until_answered(self) -> None:
-        """Print what comes until every message is answered."""
+        """Print replies and notices until every message is answered."""
         silence, printed = SilenceTimer(), {""}
         with echo_off():
             while True:

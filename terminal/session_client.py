@@ -50,7 +50,7 @@ class SessionClient:
         text = text.encode(errors="replace").decode().strip()  # replaces lone surrogates
         frame = {"type": "message", "id": str(uuid.uuid4()), "msg": text}
         if not text:
-            raise Failed("There is nothing to say.")
+            raise Failed("The message is empty.")
         if len(encode(frame).encode()) > MAX_FRAME_SIZE:
             raise Failed("That message is too long.")
         return self._request(PendingRequest(frame))
@@ -64,10 +64,10 @@ class SessionClient:
         with self._state.lock:
             exchanges = self._state.conversation.exchanges
             if not exchanges:
-                raise Failed("There is no message yet to answer again.")
+                raise Failed("There is no message to retry yet.")
             last = exchanges[-1]
             if last.reply is None or not last.reply.finished:
-                raise Failed("The last message is still to be answered.")
+                raise Failed("The last message is not answered yet.")
             frame = {"type": "retry", "id": last.id}
             return self._request(PendingRequest(frame, old_reply=last.reply.id))
 
@@ -92,7 +92,7 @@ class SessionClient:
             if snapshot.state == "ended":
                 raise Failed(snapshot.reason)
             if self._outbox.pending.full:
-                raise Failed("Too much is waiting to be sent already.")
+                raise Failed("Too many messages are waiting to be sent.")
             self._state.remove_refusal(request.id)
             self._outbox.add(request)
         return request.id

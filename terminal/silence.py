@@ -1,4 +1,4 @@
-"""When a person who has seen nothing new for a while gets a notice."""
+"""Silences: for how long nothing new was printed, and a notice while a request takes long."""
 
 from __future__ import annotations
 

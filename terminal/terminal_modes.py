@@ -1,4 +1,4 @@
-"""The terminal's modes: no echo while a reply is printed, and the first modes again at the end."""
+"""The terminal's modes: no echo while a reply is printed; restored at the end and for Ctrl-Z."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def restored_modes(on_suspend: Callable[[], None], on_resume: Callable[[], None]
 
 @contextlib.contextmanager
 def echo_off() -> Iterator[None]:
-    """Do not show what is typed meanwhile; the next prompt has it."""
+    """Do not show what the person types in the body. The next prompt shows it."""
     try:
         import termios
     except ImportError:  # Windows
@@ -102,7 +102,7 @@ def _set_modes(modes: list[Any]) -> None:
     import termios
 
     with contextlib.suppress(termios.error):  # the terminal is gone
-        # TCSADRAIN would wait for the output, without end where Ctrl-S has stopped it.
+        # TCSADRAIN would wait until all output is written: forever, if Ctrl-S has stopped it.
         termios.tcsetattr(sys.stdin, termios.TCSANOW, modes)
 
 

@@ -1,4 +1,4 @@
-"""A conversation as lines of a terminal. Printed text stays, so only new text is printed."""
+"""A conversation as printed lines. Printed text cannot change, so only new text is printed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Transcript:
             return ""
         text = ""
         if printed and (printed.id != reply.id or not reply.msg.startswith(printed.msg)):
-            text += self._end_line() + notice("The reply begins anew.")
+            text += self._end_line() + notice("The reply starts again from the beginning.")
             printed = None
         length = len(printed.msg) if printed else 0
         if reply.msg[length:]:
@@ -84,7 +84,7 @@ class Transcript:
         self._lost_reason = reason
         if snapshot.state == "ended":
             unsent = " Your message was not sent." if snapshot.pending else ""
-            return self.notice(f"{reason}{unsent} /new begins another.")
+            return self.notice(f"{reason}{unsent} /new starts another one.")
         if snapshot.state == "lost":
             return self.notice(LOST)
         if before == "lost":

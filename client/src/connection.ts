@@ -126,7 +126,7 @@ export class Connection {
     this.keepalive.requestSent();
   }
 
-  /** The history makes the connection complete. */
+  /** Call it when a history has arrived: the session is connected now. */
   historyReceived(): void {
     clearTimeout(this.historyTimer);
     this.connectedSince = Math.min(this.connectedSince, Date.now());

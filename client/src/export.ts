@@ -8,9 +8,9 @@ import type { Message, Reply } from "./frames";
 export function toMarkdown(chat: Chat): string {
   const name = chat.session?.name ?? "";
   const title = `# Chat${name && ` of ${toOneLine(name)}`}`;
-  const begun = chat.session ? [`Begun ${chat.session.session_start}`] : [];
+  const started = chat.session ? [`Started ${chat.session.session_start}`] : [];
   const messages = chat.messages.flatMap((message) => [heading(message, name), body(message)]);
-  return [title, ...begun, ...messages].filter(Boolean).join("\n\n") + "\n";
+  return [title, ...started, ...messages].filter(Boolean).join("\n\n") + "\n";
 }
 
 /** Return a name for the file. */

@@ -50,7 +50,7 @@ export type ClientRequest =
   | { type: "retry"; id: string; msg?: string }
   | { type: "continue"; id: string };
 
-/** The server answers with a `pong`. The page needs no type for it: any frame proves liveness. */
+/** The server answers with a `pong`. The page needs no type for it: any frame shows that the connection is alive. */
 export type Ping = { type: "ping" };
 
 const SERVER_FRAME_TYPES = new Set([

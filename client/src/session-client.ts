@@ -36,7 +36,7 @@ export class SessionClient {
   private readonly listeners = new Set<() => void>();
   private positionTimer: ReturnType<typeof setInterval> | undefined;
   private readonly outbox: Outbox;
-  /** For what concerns the connection alone: open, close, check, reconnect. */
+  /** Opens, checks and closes the connection. */
   readonly connection: Connection;
 
   constructor(private readonly options: Options) {

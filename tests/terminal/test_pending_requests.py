@@ -60,5 +60,5 @@ def test_the_number_of_pending_requests_is_bounded():
     client = SessionClient("http://127.0.0.1:1", "token", lambda: None)
     for _ in range(MAX_PENDING):
         client.send_message("hello")
-    with pytest.raises(Failed, match="Too much is waiting to be sent already"):
+    with pytest.raises(Failed, match="Too many messages are waiting to be sent"):
         client.send_message("hello")

@@ -74,7 +74,7 @@ def test_a_new_attempt_has_a_note_and_is_printed_from_its_start():
         snapshot_of(exchange(Reply("b1"))),
         snapshot_of(exchange(Reply("b1", "Hi!", status="done"))),
     )
-    assert text == "Ada: Hello\nBot: Hel\n· The reply begins anew.\nBot: Hi!\n"
+    assert text == "Ada: Hello\nBot: Hel\n· The reply starts again from the beginning.\nBot: Hi!\n"
 
 
 def test_a_reply_continues_after_a_note():
@@ -130,7 +130,7 @@ def test_a_failure_is_printed_once_although_the_history_gives_the_reply_an_id():
         (exchange(wait_reason="busy"), "The model is busy; the reply will come."),
         (
             exchange(wait_reason="model_unavailable"),
-            "The model is still loading or away; the reply will come.",
+            "The model is loading or cannot be reached; the reply will come.",
         ),
         (
             exchange(wait_reason=NO_WORKER, position=3),
@@ -154,7 +154,9 @@ def test_the_reason_of_a_delay_is_printed_once(delayed, reason):
 )
 def test_a_postponed_message_has_one_notice_and_the_next_one_another(code, sentence):
     transcript = Transcript()
-    notice = f"· {sentence} Your message is kept, and sent again in 7 s; Ctrl-C withdraws it.\n"
+    notice = (
+        f"· {sentence} Your message is kept, and will be sent again in 7 s; Ctrl-C withdraws it.\n"
+    )
     postponed = snapshot_of(pending=("h1",), postponed=Postponed(code, 7))
     assert printed(transcript, postponed, postponed) == notice
     assert printed(transcript, snapshot_of(postponed=Postponed(code, 7))) == ""
@@ -181,7 +183,7 @@ def test_a_refusal_is_printed_once():
 
 def test_an_unsent_message_is_mentioned_when_the_chat_ends():
     text = printed(Transcript(), snapshot_of(state="ended", reason="It is over.", pending=("h1",)))
-    assert text == "· It is over. Your message was not sent. /new begins another.\n"
+    assert text == "· It is over. Your message was not sent. /new starts another one.\n"
 
 
 def test_at_the_prompt_only_finished_replies_are_printed():
