@@ -182,7 +182,7 @@ class Generation:
             lambda: self._mailbox.restart(claim.token, claim.lease_id, self._attempt)
         ):
             raise LeaseLost
-        self._deltas, self._attempt = 0, self._attempt + 1
+        self._deltas, self._attempt = int(bool(claim.kept_text)), self._attempt + 1
         self._log("restarted")
 
     def _commit(self, error: str = "") -> Committed:

@@ -8,6 +8,7 @@ The reply is ``echo: `` and the last human message. A directive in that message,
 
 - ``repeat=N:TEXT``: the echo is followed by a line of N times the text, which is percent-encoded.
 - ``words=N``: the echo is followed by N numbered words. ``delay=S``: S seconds before each token.
+- ``length=K``: each answer has at most K tokens, as if by a limit, and says so.
 - ``hold=NAME:K``: hold the reply before its token K, or at its ``end``, until `POST /release/NAME`.
   `GET /holding/NAME` returns when the reply is held, `GET /closed/NAME` when the client has closed
   the held connection. After `POST /forget/NAME`, `/holding/NAME` waits for the next held reply.
@@ -18,6 +19,7 @@ The reply is ``echo: `` and the last human message. A directive in that message,
   body instead of a stream), ``silence``, ``empty``, ``stop`` (the stop sequence in two tokens, and
   more text), ``surrogates``.
 - ``times=N`` and ``name=NAME``: only the first N requests with that name get the status or fault.
+  With ``after=N`` the first N do not get it.
 
 A prompt that ends with the beginning of the reply is answered with exactly the rest of it.
 """
@@ -146,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, protocol: _Protocol, request: dict[str, Any]) -> None:
         message, partial_text = protocol.message(request)
         directives = _directives(message)
-        if self._times_are_over(directives):
+        if not self._is_faulty(directives):
             directives = {k: v for k, v in directives.items() if k not in ("status", "fault")}
         if "status" in directives:
             return self._error_status(directives)
@@ -157,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._body(200, b"<html>It works!</html>", "text/html")
         whole = reply_to(message)
         tokens = self._tokens_to_send(fault, whole, partial_text)
+        limit = int(directives.get("length", len(tokens)))
+        finish = "length" if len(tokens) > limit else "stop"
+        tokens = tokens[:limit]
         if fault in ("bare", "list") or not request.get("stream"):
             return self._json(200, protocol.whole("".join(tokens), fault))
         delay = float(directives.get("delay", 0))
@@ -179,16 +184,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._event(protocol.event(token))
         if name and (place == "end" or int(place) >= first + len(tokens)):
             self._hold(self.server.holds[name])
-        for event in protocol.last(whole):
+        for event in protocol.last(whole, finish):
             self._event(event)
         return self._end_stream()
 
-    def _times_are_over(self, directives: dict[str, str]) -> bool:
-        if "times" not in directives:
-            return False
+    def _is_faulty(self, directives: dict[str, str]) -> bool:
+        if "name" not in directives:
+            return True
         with self.server.lock:
             self.server.counted[directives["name"]] += 1
-            return self.server.counted[directives["name"]] > int(directives["times"])
+            number = self.server.counted[directives["name"]]
+        after = int(directives.get("after", 0))
+        return after < number <= after + int(directives.get("times", sys.maxsize))
 
     def _tokens_to_send(self, fault: str, whole: str, partial_text: str) -> list[str]:
         if fault == "empty":
@@ -271,7 +278,7 @@ class _Protocol:
     def event(self, token: str) -> Any:
         raise NotImplementedError
 
-    def last(self, whole: str) -> Iterator[Any]:
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
         raise NotImplementedError
 
     def whole(self, text: str, fault: str) -> Any:
@@ -293,10 +300,11 @@ class _HuggingFace(_Protocol):
         fields = {"id": self._index, "text": token, "logprob": -0.5, "special": False}
         return {"index": self._index, "token": fields, "generated_text": None, "details": None}
 
-    def last(self, whole: str) -> Iterator[Any]:
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
         self._index += 1
         end = {"id": 2, "text": "</s>", "logprob": -0.1, "special": True}
-        details = {"finish_reason": "eos_token", "generated_tokens": self._index, "seed": None}
+        reason = "length" if finish == "length" else "eos_token"
+        details = {"finish_reason": reason, "generated_tokens": self._index, "seed": None}
         yield {"index": self._index, "token": end, "generated_text": whole, "details": details}
 
     def whole(self, text: str, fault: str) -> Any:
@@ -315,8 +323,8 @@ class _Completions(_Protocol):
     def event(self, token: str) -> Any:
         return {"choices": [{"index": 0, "text": token, "finish_reason": None}]}
 
-    def last(self, whole: str) -> Iterator[Any]:
-        yield {"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
+        yield {"choices": [{"index": 0, "text": "", "finish_reason": finish}]}
         yield "[DONE]"
 
     def whole(self, text: str, fault: str) -> Any:
@@ -331,8 +339,8 @@ class _Chat(_Protocol):
     def event(self, token: str) -> Any:
         return {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
 
-    def last(self, whole: str) -> Iterator[Any]:
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
+        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
         yield "[DONE]"
 
     def whole(self, text: str, fault: str) -> Any:
