@@ -182,6 +182,11 @@ class Generation:
 
     def _publish_thinking(self) -> None:
         """Publish that the model works without text to show."""
+        claim = self.claim
+        try:
+            self._mailbox.publish_thinking(claim.token, claim.reply_id, claim.message_id)
+        except RedisUnavailable:
+            log.debug("a thinking event was not published: Redis cannot be used")
 
     def _restart(self) -> None:
         claim = self.claim
@@ -194,7 +199,7 @@ class Generation:
         self._log("restarted")
 
     def _commit(self, error: str = "") -> Committed:
-        claim = self.claim
+        claim, finished = self.claim, self._finished
         self._settle()
         committed = self._until_redis_answers(
             lambda: self._mailbox.commit(
@@ -205,6 +210,8 @@ class Generation:
                 self._deltas,
                 error,
                 self._buffer,
+                finished.finish if finished else "stop",
+                finished.model if finished else "",
             )
         )
         if not committed.owned:

@@ -25,7 +25,7 @@ def words(number: int, *, delay: float = 0.0) -> str:
 
 
 def cut(length: int, *, number: int = 8) -> str:
-    """Return a message whose reply has ``number`` words, and is cut after each ``length`` tokens."""
+    """Return a message whose reply has ``number`` words, cut every ``length`` tokens."""
     return f"[[words={number} length={length}]] please"
 
 

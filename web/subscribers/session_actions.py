@@ -35,7 +35,9 @@ class SessionActions:
         )
 
     def retry(self, token: str, message_id: str, text: str | None) -> int:
-        """Have the last human message answered again, with a new text or its old; return its position.
+        """Have the last human message answered again; return its position.
+
+        ``text`` is its new text, None to leave it as it is.
 
         Raises:
             UnknownMessage: It is not the last human message.

@@ -1,11 +1,10 @@
-"""What changes the last reply after it has ended: continue, and retry with or without a new text."""
+"""What changes the last reply after its end: continue, and retry with or without a new text."""
 
 from __future__ import annotations
 
 import uuid
 
 import pytest
-import requests
 
 from tests import directives
 from tests.clients import Events, Plain, begin, history
