@@ -144,7 +144,8 @@ class Generation:
 
     def _generate(self, model: Model, history_window: int) -> None:
         messages = prompt_messages(self.claim.messages, history_window)
-        items = model.answer(messages, self.claim.text, self._call)
+        keep_text = bool(self.claim.kept_text)
+        items = model.answer(messages, self.claim.text, self._call, keep_text=keep_text)
         while True:
             restart = False
             with self._writer.serving(self):

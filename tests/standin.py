@@ -332,11 +332,18 @@ class _Completions(_Protocol):
 
 
 class _Chat(_Protocol):
+    """Like most chat servers, this one cannot continue a partial reply, but can be asked to."""
+
+    def __init__(self) -> None:
+        self._repeated = ""  # what it repeats of its message, before the rest
+
     def message(self, request: dict[str, Any]) -> tuple[str, str]:
-        """Like most chat servers, this one cannot continue a partial reply."""
-        return [m["content"] for m in request["messages"] if m["role"] == "user"][-1], ""
+        *before, last = [m["content"] for m in request["messages"] if m["role"] == "user"]
+        instruction, asked, self._repeated = last.partition("its last words, which are: ")
+        return (before[-1], request["messages"][-2]["content"]) if asked else (instruction, "")
 
     def event(self, token: str) -> Any:
+        token, self._repeated = self._repeated + token, ""
         return {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
 
     def last(self, whole: str, finish: str) -> Iterator[Any]:

@@ -16,8 +16,9 @@ from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, Tra
 from tasks.models.http import loggable_url, post
 from tasks.models.reply_items import Finished, Restart, Thinking
 from tasks.models.reply_text import ReplyText
+from tasks.models.rest_of_reply import RestOfReply, asking_for_rest
 from tasks.models.retry_policy import Abort, Failure, RetryNotice, RetryPolicy
-from tasks.prompt import PromptMessage, estimate_tokens, trim_messages
+from tasks.prompt import PromptMessage, end_of, estimate_tokens, trim_messages
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +29,19 @@ class _Request:
 
     partial_text: str  # all text that was yielded, less what a `Restart` made void
     max_prompt_tokens: int
+    keep_text: bool = False  # whether a server that cannot continue it is asked for the rest
     can_continue: bool = True  # whether the server can continue a partial reply, as far as known
     finished: Finished | None = None  # set by a request that has brought the end of the reply
 
     @property
     def replaces(self) -> bool:
         """Whether the answer replaces the partial text instead of continuing it."""
-        return bool(self.partial_text) and not self.can_continue
+        return bool(self.partial_text) and not self.can_continue and not self.keep_text
+
+    @property
+    def asks_for_rest(self) -> bool:
+        """Whether the person's side asks for the rest of the partial text."""
+        return bool(self.partial_text) and not self.can_continue and self.keep_text
 
     def adjust(self, failure: Failure) -> None:
         """Change what caused ``failure``, if it lies in the request."""
@@ -57,7 +64,12 @@ class Model:
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
 
     def answer(
-        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
+        self,
+        messages: Sequence[PromptMessage],
+        partial_text: str,
+        call: Call,
+        *,
+        keep_text: bool = False,
     ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
         """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
@@ -65,20 +77,24 @@ class Model:
         strings that follow it. A `RetryNotice` comes before a pause that may be long. The last item
         is `Finished`.
 
+        With ``keep_text`` no `Restart` comes: a server that cannot continue ``partial_text`` is
+        asked for the rest of it.
+
         Raises:
             ModelUnavailable, ModelTimeout, ModelRefused: The reply is not complete.
             Cancelled: The call was cancelled.
         """
         try:
-            yield from self._answer(messages, partial_text, call)
+            request = _Request(partial_text, self._max_prompt_tokens, keep_text)
+            yield from self._answer(messages, request, call)
         except ModelError as error:
             log.warning("no answer from %s: %s: %s", loggable_url(self._url), error.code, error)
             raise
 
     def _answer(
-        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
+        self, messages: Sequence[PromptMessage], request: _Request, call: Call
     ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
-        request, retry = _Request(partial_text, self._max_prompt_tokens), RetryPolicy()
+        retry = RetryPolicy()
         while True:
             length_before = len(request.partial_text)
             try:
@@ -88,7 +104,8 @@ class Model:
                 return
             except (TransientError, CannotContinue, ModelRefused) as error:
                 failure: Failure = error
-            progress = request.can_continue and len(request.partial_text) > length_before
+            adds = request.can_continue or request.keep_text
+            progress = adds and len(request.partial_text) > length_before
             decision = retry.decide(failure, progress=progress, time_left=call.time_left())
             if isinstance(decision, Abort):
                 raise decision.error
@@ -119,10 +136,15 @@ class Model:
         self, messages: Sequence[PromptMessage], request: _Request, call: Call
     ) -> Iterator[str | Thinking]:
         """Send one request. Yields the reply's text as far as it is certain."""
-        to_continue = "" if request.replaces else request.partial_text
+        partial_text = "" if request.replaces else request.partial_text
         # Text that was pending in an earlier request comes again.
-        reply = ReplyText(to_continue, self._adapter.stop_sequence)
-        # The partial text is part of the prompt too.
+        reply = ReplyText(partial_text, self._adapter.stop_sequence)
+        # The partial text is part of the prompt too, and it may be longer than the prompt.
+        to_continue = end_of(partial_text, request.max_prompt_tokens * 3 // 4)
+        rest = None
+        if request.asks_for_rest:
+            rest = RestOfReply(to_continue)
+            messages, to_continue = asking_for_rest(messages, to_continue), ""
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
         body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
         try:
@@ -135,7 +157,7 @@ class Model:
                 for item in answer.items():
                     if isinstance(item, Thinking):
                         yield item
-                    elif certain := reply.add(item):
+                    elif certain := reply.add(rest.add(item) if rest else item):
                         yield certain
                     if reply.stopped:
                         break
@@ -143,6 +165,8 @@ class Model:
             if to_continue and not self._adapter.can_continue(None):
                 raise CannotContinue(str(error)) from error
             raise
+        if rest and (certain := reply.add(rest.finish())):
+            yield certain
         if certain := reply.finish():
             yield certain
         finish = "stop" if reply.stopped else answer.finish

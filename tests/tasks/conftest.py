@@ -62,7 +62,9 @@ class ScriptedModel:
         self._script = script
         self.asked: list[str] = []  # the last line of each prompt
 
-    def answer(self, lines: Any, partial: str, call: Call) -> Iterator[Any]:
+    def answer(
+        self, lines: Any, partial: str, call: Call, *, keep_text: bool = False
+    ) -> Iterator[Any]:
         self.asked.append(lines[-1].text)
         yield from self._script(call)
 
