@@ -66,6 +66,7 @@ class Standin(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.counted: Counter[str] = Counter()  # requests by ``name=``
         self.lock = threading.Lock()
+        self.owner = "tests"  # of the model; vLLM's is "vllm"
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -106,7 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         command, _, name = self.path.strip("/").partition("/")
         if self.path == "/v1/models":
-            self._json(200, {"object": "list", "data": [{"id": "standin", "owned_by": "tests"}]})
+            self._json(
+                200, {"object": "list", "data": [{"id": "standin", "owned_by": self.server.owner}]}
+            )
         elif command == "requests":
             self._json(200, self.server.requests)
         elif command in ("holding", "closed"):
@@ -134,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/v1/completions":
             protocol = _Completions()
         elif self.path == "/v1/chat/completions":
-            protocol = _Chat()
+            protocol = _Chat(continues=self.server.owner == "vllm")
         else:
             return self._json(404, {"error": "no such page"})
         try:
@@ -334,11 +337,14 @@ class _Completions(_Protocol):
 class _Chat(_Protocol):
     """Like most chat servers, this one cannot continue a partial reply, but can be asked to."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, continues: bool) -> None:
+        self._continues = continues
         self._repeated = ""  # what it repeats of its message, before the rest
 
     def message(self, request: dict[str, Any]) -> tuple[str, str]:
         *before, last = [m["content"] for m in request["messages"] if m["role"] == "user"]
+        if self._continues and request.get("continue_final_message"):
+            return last, request["messages"][-1]["content"]
         instruction, asked, self._repeated = last.partition("its last words, which are: ")
         return (before[-1], request["messages"][-2]["content"]) if asked else (instruction, "")
 

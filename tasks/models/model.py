@@ -14,6 +14,7 @@ from tasks.models.call import Call
 from tasks.models.connection_pool import ConnectionPool
 from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
 from tasks.models.http import loggable_url, post
+from tasks.models.message_continuation import MessageContinuation
 from tasks.models.reply_items import Finished, Restart, Thinking
 from tasks.models.reply_text import ReplyText
 from tasks.models.rest_of_reply import RestOfReply, asking_for_rest
@@ -59,6 +60,7 @@ class Model:
         self._url = url
         self._token = settings.model_token
         self._name = settings.model_name
+        self._continuation = MessageContinuation(url, self._token)
         self._connections = ConnectionPool(settings.worker_concurrency)
         reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
@@ -149,7 +151,8 @@ class Model:
         body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
         try:
             with post(self._connections, self._url, self._token, body, call) as response:
-                if not self._adapter.can_continue(response):
+                continues = self._adapter.can_continue(response)
+                if not continues and not (to_continue and self._continuation.is_supported()):
                     request.can_continue = False
                     if to_continue:
                         raise CannotContinue("the server has begun another reply")

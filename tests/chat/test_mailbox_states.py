@@ -6,6 +6,7 @@ redis-py repeats a command whose answer was lost: it must answer as before and c
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ RECOVERY_LOCK = "chat:recovery"
 END_OF_EVENTS = "the end"
 LONG_AGO = 1  # microseconds
 MANY_MESSAGES = 4  # a session is erased or expires only after so many, so that most runs are long
+
+# What the test knows of the session, beside what Redis has.
+KNOWN = ("gone", "sent", "lease_id", "claimed", "partial", "kept", "old_reply", "final", "rev")
 
 repeats = st.booleans()
 
@@ -85,6 +89,8 @@ class Sessions(RuleBasedStateMachine):
         self.client.flushall()
         self.repeating = RepeatingRedis(connection_pool=self.client.connection_pool)
         self.repeating.sessions = self
+        options = {**self.client.connection_pool.connection_kwargs, "decode_responses": False}
+        self.binary = redis.Redis(**options)
         self.cached: dict[str, Any] | None = None
         self.ttl = ttl
         self.store = SessionStore(self.repeating, ttl)
@@ -99,6 +105,8 @@ class Sessions(RuleBasedStateMachine):
         self.old_reply: dict[str, Any] | None = None  # that comes back if the new one has no text
         self.final: dict[str, str] = {}  # reply id -> text of a reply that has ended
         self.rev = 0  # of the last event
+        self.file: dict[bytes, tuple[int, bytes]] = {}  # expiries and values by key
+        self.at_save: dict[str, Any] = {}  # what this test knew then
         self.events_seen = 0
         self.pubsub = self.client.pubsub()
         self.pubsub.subscribe(channel(self.token), END_OF_EVENTS)
@@ -107,6 +115,7 @@ class Sessions(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.pubsub.close()
+        self.binary.close()
 
     # The client
 
@@ -237,7 +246,8 @@ class Sessions(RuleBasedStateMachine):
         mine = Write(self.token, claim.lease_id, worker.attempt, worker.deltas, text, renew)
         batch = [mine._replace(token=new_id()) for _ in range(2)]  # sessions that are gone
         batch.insert(index, mine)
-        before, owned = self.stored, self.has_lease(worker)
+        before = self.stored
+        owned = self.has_lease(worker) and (not text or self.in_step(worker))
         self.repeating.repeat = repeat
         answers = self.mailbox.write(batch)
         assert answers == [owned and write is mine for write in batch]
@@ -255,7 +265,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(worker=workers, repeat=repeats)
     def restart(self, worker, repeat):
-        owned = self.has_lease(worker)
+        owned = self.has_lease(worker) and self.stored["state"]["attempt"] == str(worker.attempt)
         self.repeating.repeat = repeat
         assert self.mailbox.restart(self.token, worker.claim.lease_id, worker.attempt) == owned
         if owned:
@@ -272,7 +282,8 @@ class Sessions(RuleBasedStateMachine):
     )
     def commit(self, worker, error, text, finish, repeat):
         claim = worker.claim
-        answered_before, owned = self.answered(), self.has_lease(worker)
+        answered_before = self.answered()
+        owned = self.has_lease(worker) and self.in_step(worker)
         self.repeating.repeat = repeat
         end = (claim.reply_id, worker.attempt, worker.deltas, error, text, finish, "gpt-j")
         self.mailbox.commit(self.token, claim.lease_id, *end)
@@ -308,6 +319,24 @@ class Sessions(RuleBasedStateMachine):
     @rule()
     def lose_task(self):
         self.client.zadd(QUEUED, {self.token: LONG_AGO}, xx=True)
+        self.cached = None
+
+    @precondition(lambda self: self.sent)
+    @rule()
+    def save(self):
+        """Redis writes its file."""
+        client = self.binary
+        self.file = {k: (max(0, client.pttl(k)), client.dump(k)) for k in client.keys("*")}
+        self.at_save = copy.deepcopy({name: getattr(self, name) for name in KNOWN})
+
+    @precondition(lambda self: self.file)
+    @rule()
+    def restart_redis(self):
+        """Redis dies and comes back from its file. The workers and clients do not notice."""
+        self.client.flushall()
+        for key, (expiry, value) in self.file.items():
+            self.binary.restore(key, expiry, value)
+        vars(self).update(copy.deepcopy(self.at_save))
         self.cached = None
 
     @precondition(lambda self: not self.gone and len(self.sent) > MANY_MESSAGES)
@@ -362,6 +391,11 @@ class Sessions(RuleBasedStateMachine):
         self.old_reply = None
         self.partial.clear()
         self.kept.clear()
+
+    def in_step(self, worker: Worker) -> bool:
+        """Whether Redis has all that it has confirmed to a worker, not an older state."""
+        state = self.stored["state"]
+        return (state["attempt"], state["n"]) == (str(worker.attempt), str(worker.deltas))
 
     def has_lease(self, worker: Worker) -> bool:
         """Whether the worker owns the lease, which only the worker of the last claim can."""
