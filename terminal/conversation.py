@@ -72,6 +72,15 @@ class Conversation:
             message_id, reply=None, retries=exchange.retries + 1 if exchange else 0
         )
 
+    def with_open_reply(self, message_id: str) -> Conversation:
+        """Return the conversation after the server has acknowledged a continue of the reply."""
+        exchange = self.exchange(message_id)
+        if exchange is None or exchange.reply is None or not exchange.reply.finished:
+            return self
+        # Its `start` comes next, and says how many deltas the text counts as.
+        reply = replace(exchange.reply, status="streaming", error="", finish="")
+        return self.with_exchange(message_id, reply=reply)
+
     def with_exchange(self, message_id: str, **changes: Any) -> Conversation:
         """Return the conversation with one exchange changed.
 
