@@ -43,7 +43,7 @@ def test_a_reply_that_was_cut_is_continued(system, ada, token_file):
     ada.sees("The model's limit has cut the reply. (/continue)")
     ada.is_asked()
     ada.types("/continue")
-    ada.sees("Bot (continued):  w2 w3")
+    ada.sees("w2 w3")
     ada.is_asked()
     ada.types("/continue")
     ada.sees("The last reply is complete. /retry generates another one.")
@@ -56,12 +56,12 @@ def test_the_last_message_is_edited_with_the_command_or_at_the_prompt(system, ad
     ada.sees("echo: hello")
     ada.is_asked()
     ada.types("/edit hello there")
-    ada.sees("Bot: echo: hello there")
+    ada.sees("echo: hello there")
     ada.is_asked()
     ada.types("/edit")
     ada.sees("/edit hello there")  # to be edited
     ada.types(" again")
-    ada.sees("Bot: echo: hello there again")
+    ada.sees("echo: hello there again")
     ada.is_asked()
     messages = saved_messages(system.web.url, token_file)
     assert messages == ["Human: hello there again", "Bot: echo: hello there again"]

@@ -201,7 +201,7 @@ def test_a_partial_reply_that_is_whole_already_needs_no_more_text(model):
 
 def test_a_text_that_must_stay_is_continued_at_the_word(model):
     message = "[[words=30]] please"
-    for cut in (1, len("echo: please w0 w1"), len("echo: please w0 w1 w"), 40):
+    for cut in (1, len("echo: please w0 w1"), len("echo: please w0 w1 w"), 39):
         reply = Reply(model, message, reply_to(message)[:cut], keep_text=True)
         assert (reply.text, reply.restarts) == (reply_to(message), 0)
 
