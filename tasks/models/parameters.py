@@ -71,7 +71,7 @@ def changed(body: Body, changes: Changes) -> Body:
 
 def _changed_parameter(name: str | None, value: Any, changes: Changes) -> tuple[str | None, Any]:
     applied: set[str] = set()
-    while name in changes and name not in applied:
+    while name and name in changes and name not in applied:
         applied.add(name)
         name, limit = changes[name]
         value = min(value, limit) if limit else value
