@@ -13,7 +13,7 @@ from chat.errors import ChatError, ModelError, RedisUnavailable
 from chat.mailbox import Claim, Committed, Mailbox, Write
 from chat.message_log import log_step
 from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
-from tasks.models import Call, Cancelled, Model, Restart, RetryNotice
+from tasks.models import Call, Cancelled, Finished, Model, Restart, RetryNotice, Thinking
 from tasks.prompt import prompt_messages
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class Generation:
         self._renewed_at = self._redis_answered_at = time.monotonic()
         self._lease_lost = False
         self._failure: ChatError | None = None
+        self._finished: Finished | None = None  # set at the end of a reply that is whole
 
     def run(self, model: Model, history_window: int) -> Committed:
         """Generate the reply. Returns how the session stands afterwards.
@@ -151,6 +152,10 @@ class Generation:
                     match item:
                         case RetryNotice(code=code, retry_after=retry_after):
                             self._publish_wait(code, retry_after)
+                        case Thinking():
+                            self._publish_thinking()
+                        case Finished():
+                            self._finished = item
                         case Restart():
                             restart = True
                             break
@@ -174,6 +179,9 @@ class Generation:
             self._mailbox.publish_wait(claim.token, claim.message_id, code, retry_after)
         except RedisUnavailable:
             log.debug("a wait event was not published: Redis cannot be used")
+
+    def _publish_thinking(self) -> None:
+        """Publish that the model works without text to show."""
 
     def _restart(self) -> None:
         claim = self.claim

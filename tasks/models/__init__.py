@@ -8,12 +8,22 @@ from chat.settings import Settings, SettingsError
 from tasks.models.adapter import Adapter
 from tasks.models.call import Call, Cancelled
 from tasks.models.hugging_face import HuggingFace
-from tasks.models.model import Model, Restart
+from tasks.models.model import Model
 from tasks.models.openai_chat import OpenAIChat
 from tasks.models.openai_completions import OpenAICompletions
+from tasks.models.reply_items import Finished, Restart, Thinking
 from tasks.models.retry_policy import RetryNotice
 
-__all__ = ["Call", "Cancelled", "Model", "Restart", "RetryNotice", "model_for"]
+__all__ = [
+    "Call",
+    "Cancelled",
+    "Finished",
+    "Model",
+    "Restart",
+    "RetryNotice",
+    "Thinking",
+    "model_for",
+]
 
 
 def model_for(settings: Settings) -> Model:

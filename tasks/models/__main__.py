@@ -9,7 +9,7 @@ import time
 
 from chat.errors import ModelError
 from chat.settings import Settings, SettingsError, load_settings_or_exit
-from tasks.models import Call, Restart, RetryNotice, model_for
+from tasks.models import Call, Finished, Restart, RetryNotice, Thinking, model_for
 from tasks.models.hints import hint
 from tasks.models.http import loggable_url
 from tasks.prompt import PromptMessage
@@ -43,6 +43,10 @@ def _ask(settings: Settings, prompt: str) -> None:
             case Restart():
                 print(flush=True)
                 print("(the stream broke; the reply starts over)", file=sys.stderr)
+            case Thinking():
+                print("(thinking)", file=sys.stderr)
+            case Finished():
+                pass
             case _:
                 print(item, end="", flush=True)
     print()

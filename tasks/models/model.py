@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from chat.errors import ModelError, ModelRefused
 from chat.settings import Settings
 from tasks.models.adapter import Adapter
+from tasks.models.answer import Answer
 from tasks.models.call import Call
 from tasks.models.connection_pool import ConnectionPool
 from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
-from tasks.models.http import Response, loggable_url, post
+from tasks.models.http import loggable_url, post
+from tasks.models.reply_items import Finished, Restart, Thinking
 from tasks.models.reply_text import ReplyText
 from tasks.models.retry_policy import Abort, Failure, RetryNotice, RetryPolicy
-from tasks.models.sse import events
 from tasks.prompt import PromptMessage, estimate_tokens, trim_messages
 
 log = logging.getLogger(__name__)
-
-# What parsing an answer raises if it is not of the protocol, or nested too deeply for the parser.
-_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
-
-
-class Restart:
-    """The text so far is void: the server could not continue it and began another reply."""
 
 
 @dataclass
@@ -37,6 +29,7 @@ class _Request:
     partial_text: str  # all text that was yielded, less what a `Restart` made void
     max_prompt_tokens: int
     can_continue: bool = True  # whether the server can continue a partial reply, as far as known
+    finished: Finished | None = None  # set by a request that has brought the end of the reply
 
     @property
     def replaces(self) -> bool:
@@ -58,17 +51,19 @@ class Model:
         self._adapter = adapter
         self._url = url
         self._token = settings.model_token
+        self._name = settings.model_name
         self._connections = ConnectionPool(settings.worker_concurrency)
         reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
 
     def answer(
         self, messages: Sequence[PromptMessage], partial_text: str, call: Call
-    ) -> Iterator[str | RetryNotice | Restart]:
+    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
         """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
         ``partial_text`` and all strings, joined, are the reply. After a `Restart` the reply is the
-        strings that follow it. A `RetryNotice` comes before a pause that may be long.
+        strings that follow it. A `RetryNotice` comes before a pause that may be long. The last item
+        is `Finished`.
 
         Raises:
             ModelUnavailable, ModelTimeout, ModelRefused: The reply is not complete.
@@ -82,12 +77,14 @@ class Model:
 
     def _answer(
         self, messages: Sequence[PromptMessage], partial_text: str, call: Call
-    ) -> Iterator[str | RetryNotice | Restart]:
+    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
         request, retry = _Request(partial_text, self._max_prompt_tokens), RetryPolicy()
         while True:
             length_before = len(request.partial_text)
             try:
                 yield from self._try(messages, request, call)
+                if request.finished:
+                    yield request.finished
                 return
             except (TransientError, CannotContinue, ModelRefused) as error:
                 failure: Failure = error
@@ -103,24 +100,28 @@ class Model:
 
     def _try(
         self, messages: Sequence[PromptMessage], request: _Request, call: Call
-    ) -> Iterator[str | Restart]:
+    ) -> Iterator[str | Thinking | Restart]:
         """Send one request. Yields a `Restart` only together with text that replaces the old."""
         replaces = request.replaces
-        for text in self._send(messages, request, call):
+        for item in self._send(messages, request, call):
+            if isinstance(item, Thinking):
+                yield item
+                continue
             if replaces:
                 yield Restart()
                 request.partial_text, replaces = "", False
-            request.partial_text += text
-            yield text
+            request.partial_text += item
+            yield item
         if replaces or not request.partial_text:
             raise ModelRefused("an empty answer")
 
     def _send(
         self, messages: Sequence[PromptMessage], request: _Request, call: Call
-    ) -> Iterator[str]:
+    ) -> Iterator[str | Thinking]:
         """Send one request. Yields the reply's text as far as it is certain."""
         to_continue = "" if request.replaces else request.partial_text
-        reply = ReplyText(to_continue)  # text that was pending in an earlier request comes again
+        # Text that was pending in an earlier request comes again.
+        reply = ReplyText(to_continue, self._adapter.stop_sequence)
         # The partial text is part of the prompt too.
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
         body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
@@ -130,44 +131,19 @@ class Model:
                     request.can_continue = False
                     if to_continue:
                         raise CannotContinue("the server has begun another reply")
-                for text in self._received(response, to_continue):
-                    if certain := reply.add(text):
+                answer = Answer(response, to_continue)
+                for item in answer.items():
+                    if isinstance(item, Thinking):
+                        yield item
+                    elif certain := reply.add(item):
                         yield certain
                     if reply.stopped:
-                        return
+                        break
         except BadRequest as error:
             if to_continue and not self._adapter.can_continue(None):
                 raise CannotContinue(str(error)) from error
             raise
         if certain := reply.finish():
             yield certain
-
-    def _received(self, response: Response, partial_text: str) -> Iterator[str]:
-        """Yield the text of each event of a stream, or of a body that is not a stream.
-
-        A body that is not a stream may repeat ``partial_text``.
-        """
-        try:
-            if not response.is_event_stream:
-                text = _checked(self._adapter.body_text(response.json()))
-                yield text.removeprefix(partial_text)
-                return
-            for data in events(response.chunks()):
-                if data.strip() == "[DONE]":
-                    response.about_to_end = True
-                    return
-                text, is_last = self._adapter.event_text(json.loads(data))
-                response.about_to_end = is_last
-                yield _checked(text)
-                if is_last:
-                    return
-        except _MALFORMED as error:
-            raise ModelRefused(f"the answer is not of the protocol: {error!r}") from error
-        raise TransientError("the stream was cut")
-
-
-def _checked(text: Any) -> str:
-    """Return ``text``. Raises TypeError if the server sent something else in its place."""
-    if not isinstance(text, str):
-        raise TypeError(f"{type(text).__name__} instead of text")
-    return text
+        finish = "stop" if reply.stopped else answer.finish
+        request.finished = Finished(finish, answer.model or self._name)

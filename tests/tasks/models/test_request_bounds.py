@@ -17,11 +17,11 @@ import pytest
 
 from chat.errors import ModelError, ModelTimeout
 from chat.settings import load_settings
-from tasks.models import Call, Restart, RetryNotice, model_for
+from tasks.models import Call, Restart, model_for
 from tasks.models.retry_policy import INITIAL_BACKOFF, MAX_BACKOFF, MAX_REQUESTS, MAX_TRIES
 from tasks.prompt import PromptMessage
 from tests.processes import free_port
-from tests.tasks.models.conftest import PATHS, FastCall
+from tests.tasks.models.conftest import PATHS, FastCall, text_of
 from tests.tasks.models.raw_server import Answer, head, http, raw_server, stream
 
 MODEL_TIMEOUT = 120.0
@@ -47,8 +47,7 @@ class Outcome:
             ):
                 if isinstance(item, Restart):
                     self.text = ""
-                elif not isinstance(item, RetryNotice):
-                    self.text += item
+                self.text += text_of([item])
         except ModelError as error:  # any other exception fails the test
             self.error = error.code
         self.pauses = call.pauses
