@@ -12,11 +12,22 @@ from tasks.models.adapter import Adapter
 from tasks.models.answer import Answer
 from tasks.models.call import Call
 from tasks.models.connection_pool import ConnectionPool
-from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
+from tasks.models.credentials import Credentials
+from tasks.models.failures import (
+    BadRequest,
+    CannotContinue,
+    Failed,
+    ModelUnusable,
+    ParametersRefused,
+    PromptTooLong,
+    TransientError,
+)
 from tasks.models.http import loggable_url, post
-from tasks.models.reply_items import Finished, Restart, Thinking
+from tasks.models.parameters import Body, Changes, Parameters, changed
+from tasks.models.refused_parameters import STATUSES, refused
+from tasks.models.reply_items import Finished, ReplyItem, Restart, Thinking
 from tasks.models.reply_text import ReplyText
-from tasks.models.retry_policy import Abort, Failure, RetryNotice, RetryPolicy
+from tasks.models.retry_policy import Abort, Failure, RetryPolicy
 from tasks.prompt import PromptMessage, estimate_tokens, trim_messages
 
 log = logging.getLogger(__name__)
@@ -28,6 +39,7 @@ class _Request:
 
     partial_text: str  # all text that was yielded, less what a `Restart` made void
     max_prompt_tokens: int
+    changes: Changes  # of the parameters that this server has refused
     can_continue: bool = True  # whether the server can continue a partial reply, as far as known
     finished: Finished | None = None  # set by a request that has brought the end of the reply
 
@@ -42,6 +54,8 @@ class _Request:
             self.can_continue = False
         elif isinstance(failure, PromptTooLong):
             self.max_prompt_tokens //= 2
+        elif isinstance(failure, ParametersRefused):
+            self.changes = failure.changes
 
 
 class Model:
@@ -50,35 +64,40 @@ class Model:
     def __init__(self, adapter: Adapter, url: str, settings: Settings) -> None:
         self._adapter = adapter
         self._url = url
-        self._token = settings.model_token
+        self._credentials = Credentials(settings.model_token, settings.model_headers)
+        self._parameters = Parameters(loggable_url(url))
         self._name = settings.model_name
         self._connections = ConnectionPool(settings.worker_concurrency)
         reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
 
     def answer(
-        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
-    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
+        self,
+        messages: Sequence[PromptMessage],
+        partial_text: str,
+        call: Call,
+        retry: RetryPolicy | None = None,
+    ) -> Iterator[ReplyItem]:
         """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
         ``partial_text`` and all strings, joined, are the reply. After a `Restart` the reply is the
         strings that follow it. A `RetryNotice` comes before a pause that may be long. The last item
-        is `Finished`.
+        is `Finished`. ``retry`` is a policy that knows of earlier failures for this message.
 
         Raises:
             ModelUnavailable, ModelTimeout, ModelRefused: The reply is not complete.
             Cancelled: The call was cancelled.
         """
         try:
-            yield from self._answer(messages, partial_text, call)
+            yield from self._answer(messages, partial_text, call, retry or RetryPolicy())
         except ModelError as error:
             log.warning("no answer from %s: %s: %s", loggable_url(self._url), error.code, error)
             raise
 
     def _answer(
-        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
-    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
-        request, retry = _Request(partial_text, self._max_prompt_tokens), RetryPolicy()
+        self, messages: Sequence[PromptMessage], partial_text: str, call: Call, retry: RetryPolicy
+    ) -> Iterator[ReplyItem]:
+        request = _Request(partial_text, self._max_prompt_tokens, self._parameters.changes)
         while True:
             length_before = len(request.partial_text)
             try:
@@ -124,26 +143,44 @@ class Model:
         reply = ReplyText(to_continue, self._adapter.stop_sequence)
         # The partial text is part of the prompt too.
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
-        body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
+        body = changed(
+            self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens),
+            request.changes,
+        )
+        accepted = False
         try:
-            with post(self._connections, self._url, self._token, body, call) as response:
+            with post(self._connections, self._url, self._credentials, body, call) as response:
                 if not self._adapter.can_continue(response):
                     request.can_continue = False
                     if to_continue:
                         raise CannotContinue("the server has begun another reply")
                 answer = Answer(response, to_continue)
                 for item in answer.items():
+                    if not accepted:
+                        accepted = True
+                        self._parameters.remember(request.changes)
                     if isinstance(item, Thinking):
                         yield item
                     elif certain := reply.add(item):
                         yield certain
                     if reply.stopped:
                         break
-        except BadRequest as error:
-            if to_continue and not self._adapter.can_continue(None):
+        except (TransientError, BadRequest, PromptTooLong, ModelUnusable) as error:
+            if not accepted:
+                _raise_for_parameters(body, error, request.changes)
+            cannot = to_continue and not self._adapter.can_continue(None)
+            if isinstance(error, BadRequest) and cannot:
                 raise CannotContinue(str(error)) from error
             raise
         if certain := reply.finish():
             yield certain
         finish = "stop" if reply.stopped else answer.finish
         request.finished = Finished(finish, answer.model or self._name)
+
+
+def _raise_for_parameters(body: Body, error: Failed, changes: Changes) -> None:
+    """Raise ParametersRefused if ``error`` is about parameters of ``body``."""
+    if error.status in STATUSES:
+        needed = refused(body, str(error) if error.answer is None else error.answer, changes)
+        if needed != changes:
+            raise ParametersRefused(str(error), needed) from error
