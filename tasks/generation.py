@@ -13,7 +13,7 @@ from chat.errors import ChatError, ModelError, RedisUnavailable
 from chat.mailbox import Claim, Committed, Mailbox, Write
 from chat.message_log import log_step
 from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
-from tasks.models import Call, Cancelled, Finished, Model, Restart, RetryNotice, Thinking
+from tasks.models import AnyModel, Call, Cancelled, Finished, Restart, RetryNotice, Thinking
 from tasks.prompt import prompt_messages
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Generation:
         self._failure: ChatError | None = None
         self._finished: Finished | None = None  # set at the end of a reply that is whole
 
-    def run(self, model: Model, history_window: int) -> Committed:
+    def run(self, model: AnyModel, history_window: int) -> Committed:
         """Generate the reply. Returns how the session stands afterwards.
 
         Raises:
@@ -142,7 +142,7 @@ class Generation:
 
     # In the task's thread
 
-    def _generate(self, model: Model, history_window: int) -> None:
+    def _generate(self, model: AnyModel, history_window: int) -> None:
         messages = prompt_messages(self.claim.messages, history_window)
         keep_text = bool(self.claim.kept_text)
         items = model.answer(messages, self.claim.text, self._call, keep_text=keep_text)

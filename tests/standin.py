@@ -1,7 +1,8 @@
 """A stand-in for a model's server. It speaks three protocols and shows faults on request.
 
 `python -m tests.standin --port N`. `POST /` speaks the Hugging Face text-generation protocol,
-`/v1/completions` and `/v1/chat/completions` OpenAI's. Each streams if the request says so.
+`/v1/completions` and `/v1/chat/completions` OpenAI's, with any prefix and query. Each streams if
+the request says so. `GET /info` and `/v1/models` say what is served.
 
 The reply is ``echo: `` and the last human message. A directive in that message,
 ``[[key=value …]]``, changes the reply and is left out of the echo:
@@ -13,7 +14,8 @@ The reply is ``echo: `` and the last human message. A directive in that message,
   `GET /holding/NAME` returns when the reply is held, `GET /closed/NAME` when the client has closed
   the held connection. After `POST /forget/NAME`, `/holding/NAME` waits for the next held reply.
 - ``status=N``: an error with this status, and with ``retry_after=S``, ``estimated=S``,
-  ``error=TEXT`` if given.
+  ``error=TEXT`` if given. ``refuses=A,B``: OpenAI's error for the first of these parameters that
+  the request has, if it has one.
 - ``fault=``: ``cut:K`` (the connection ends), ``error:K`` (an error event) and ``event:K`` (an
   event of no protocol), each before token K; ``garbage`` (a web page), ``bare`` and ``list`` (a
   body instead of a stream), ``silence``, ``empty``, ``stop`` (the stop sequence in two tokens, and
@@ -38,8 +40,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
+MODEL = "standin"  # its name
 PATIENCE = 60.0  # seconds: the longest hold, and the longest wait of a control request
 _DIRECTIVE = re.compile(r"\[\[(.*?)\]\]\s*")
 
@@ -105,11 +108,13 @@ class _Handler(BaseHTTPRequestHandler):
     # control
 
     def do_GET(self) -> None:
-        command, _, name = self.path.strip("/").partition("/")
-        if self.path == "/v1/models":
-            self._json(
-                200, {"object": "list", "data": [{"id": "standin", "owned_by": self.server.owner}]}
-            )
+        path = urlsplit(self.path).path
+        command, _, name = path.strip("/").partition("/")
+        if path.endswith("/v1/models"):
+            model = {"id": MODEL, "object": "model", "created": 0, "owned_by": self.server.owner}
+            self._json(200, {"object": "list", "data": [model]})
+        elif path == "/info":
+            self._json(200, {"model_id": MODEL, "max_total_tokens": 2048})
         elif command == "requests":
             self._json(200, self.server.requests)
         elif command in ("holding", "closed"):
@@ -130,14 +135,20 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json(200, {})
         request = json.loads(body)
         self.server.requests.append(
-            {"path": self.path, "body": request, "authorization": self.headers.get("Authorization")}
+            {
+                "path": self.path,
+                "body": request,
+                "authorization": self.headers.get("Authorization"),
+                "headers": dict(self.headers),
+            }
         )
-        if self.path == "/":
+        path = urlsplit(self.path).path
+        if path == "/":
             protocol: _Protocol = _HuggingFace()
-        elif self.path == "/v1/completions":
-            protocol = _Completions()
-        elif self.path == "/v1/chat/completions":
+        elif path.endswith("/chat/completions"):
             protocol = _Chat(continues=self.server.owner == "vllm")
+        elif path.endswith("/completions"):
+            protocol = _Completions()
         else:
             return self._json(404, {"error": "no such page"})
         try:
@@ -155,6 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
             directives = {k: v for k, v in directives.items() if k not in ("status", "fault")}
         if "status" in directives:
             return self._error_status(directives)
+        sent = {**request, **request.get("parameters", {})}
+        for name in directives.get("refuses", "").split(","):
+            if name in sent:
+                return self._json(400, _refusal(name))
         fault, _, at = directives.get("fault", "").partition(":")
         if fault == "silence":
             return self._hold(Hold())
@@ -324,14 +339,17 @@ class _Completions(_Protocol):
         return str(request["prompt"])
 
     def event(self, token: str) -> Any:
-        return {"choices": [{"index": 0, "text": token, "finish_reason": None}]}
+        choice = {"index": 0, "text": token, "finish_reason": None, "logprobs": None}
+        return _openai("text_completion", choice)
 
     def last(self, whole: str, finish: str) -> Iterator[Any]:
-        yield {"choices": [{"index": 0, "text": "", "finish_reason": finish}]}
+        choice = {"index": 0, "text": "", "finish_reason": finish, "logprobs": None}
+        yield _openai("text_completion", choice)
         yield "[DONE]"
 
     def whole(self, text: str, fault: str) -> Any:
-        return {"choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}
+        choice = {"index": 0, "text": text, "finish_reason": "stop", "logprobs": None}
+        return _openai("text_completion", choice)
 
 
 class _Chat(_Protocol):
@@ -350,15 +368,29 @@ class _Chat(_Protocol):
 
     def event(self, token: str) -> Any:
         token, self._repeated = self._repeated + token, ""
-        return {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
+        choice = {"index": 0, "delta": {"content": token}, "finish_reason": None}
+        return _openai("chat.completion.chunk", choice)
 
     def last(self, whole: str, finish: str) -> Iterator[Any]:
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+        choice = {"index": 0, "delta": {}, "finish_reason": finish}
+        yield _openai("chat.completion.chunk", choice)
         yield "[DONE]"
 
     def whole(self, text: str, fault: str) -> Any:
-        message = {"role": "assistant", "content": text}
-        return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+        return _openai("chat.completion", choice)
+
+
+def _openai(kind: str, choice: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of OpenAI's, or one event of it."""
+    return {"id": "standin-1", "object": kind, "created": 0, "model": MODEL, "choices": [choice]}
+
+
+def _refusal(name: str) -> dict[str, Any]:
+    message = f"Unsupported parameter: '{name}' is not supported with this model."
+    error = {"message": message, "type": "invalid_request_error", "param": name}
+    return {"error": {**error, "code": "unsupported_parameter"}}
 
 
 def main() -> None:

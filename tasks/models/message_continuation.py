@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import requests
 
-from tasks.models.http import Bearer
+from tasks.models.credentials import Credentials
 
 # What vLLM and SGLang give as the owner of each model. Both know the parameter:
 # https://github.com/vllm-project/vllm/pull/8942, https://docs.sglang.ai
@@ -20,10 +20,10 @@ _CHAT_PATH = "/chat/completions"
 class MessageContinuation:
     """Knows one server, after it was asked once. Any thread may call it."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, credentials: Credentials) -> None:
         """``url`` is that of the chat completions."""
         self._url = url
-        self._token = token
+        self._credentials = credentials
         self._supported: bool | None = None  # None: not known
 
     def is_supported(self) -> bool:
@@ -39,7 +39,7 @@ class MessageContinuation:
         try:
             response = requests.get(
                 f"{base}/models{query}",
-                auth=Bearer(self._token),
+                auth=self._credentials,
                 timeout=_TIMEOUT,
                 allow_redirects=False,
             )

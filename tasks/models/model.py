@@ -12,13 +12,24 @@ from tasks.models.adapter import Adapter
 from tasks.models.answer import Answer
 from tasks.models.call import Call
 from tasks.models.connection_pool import ConnectionPool
-from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
+from tasks.models.credentials import Credentials
+from tasks.models.failures import (
+    BadRequest,
+    CannotContinue,
+    Failed,
+    ModelUnusable,
+    ParametersRefused,
+    PromptTooLong,
+    TransientError,
+)
 from tasks.models.http import loggable_url, post
 from tasks.models.message_continuation import MessageContinuation
-from tasks.models.reply_items import Finished, Restart, Thinking
+from tasks.models.parameters import Body, Changes, Parameters, changed
+from tasks.models.refused_parameters import STATUSES, refused
+from tasks.models.reply_items import Finished, ReplyItem, Restart, Thinking
 from tasks.models.reply_text import ReplyText
 from tasks.models.rest_of_reply import RestOfReply, asking_for_rest
-from tasks.models.retry_policy import Abort, Failure, RetryNotice, RetryPolicy
+from tasks.models.retry_policy import Abort, Failure, RetryPolicy
 from tasks.prompt import PromptMessage, end_of, estimate_tokens, trim_messages
 
 log = logging.getLogger(__name__)
@@ -30,6 +41,7 @@ class _Request:
 
     partial_text: str  # all text that was yielded, less what a `Restart` made void
     max_prompt_tokens: int
+    changes: Changes  # of the parameters that this server has refused
     keep_text: bool = False  # whether a server that cannot continue it is asked for the rest
     can_continue: bool = True  # whether the server can continue a partial reply, as far as known
     finished: Finished | None = None  # set by a request that has brought the end of the reply
@@ -50,6 +62,8 @@ class _Request:
             self.can_continue = False
         elif isinstance(failure, PromptTooLong):
             self.max_prompt_tokens //= 2
+        elif isinstance(failure, ParametersRefused):
+            self.changes = failure.changes
 
 
 class Model:
@@ -58,9 +72,10 @@ class Model:
     def __init__(self, adapter: Adapter, url: str, settings: Settings) -> None:
         self._adapter = adapter
         self._url = url
-        self._token = settings.model_token
+        self._credentials = Credentials(settings.model_token, settings.model_headers)
+        self._parameters = Parameters(loggable_url(url))
         self._name = settings.model_name
-        self._continuation = MessageContinuation(url, self._token)
+        self._continuation = MessageContinuation(url, self._credentials)
         self._connections = ConnectionPool(settings.worker_concurrency)
         reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
@@ -70,14 +85,15 @@ class Model:
         messages: Sequence[PromptMessage],
         partial_text: str,
         call: Call,
+        retry: RetryPolicy | None = None,
         *,
         keep_text: bool = False,
-    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
+    ) -> Iterator[ReplyItem]:
         """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
         ``partial_text`` and all strings, joined, are the reply. After a `Restart` the reply is the
         strings that follow it. A `RetryNotice` comes before a pause that may be long. The last item
-        is `Finished`.
+        is `Finished`. ``retry`` is a policy that knows of earlier failures for this message.
 
         With ``keep_text`` no `Restart` comes: a server that cannot continue ``partial_text`` is
         asked for the rest of it.
@@ -87,16 +103,16 @@ class Model:
             Cancelled: The call was cancelled.
         """
         try:
-            request = _Request(partial_text, self._max_prompt_tokens, keep_text)
-            yield from self._answer(messages, request, call)
+            changes = self._parameters.changes
+            request = _Request(partial_text, self._max_prompt_tokens, changes, keep_text)
+            yield from self._answer(messages, request, call, retry or RetryPolicy())
         except ModelError as error:
             log.warning("no answer from %s: %s: %s", loggable_url(self._url), error.code, error)
             raise
 
     def _answer(
-        self, messages: Sequence[PromptMessage], request: _Request, call: Call
-    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
-        retry = RetryPolicy()
+        self, messages: Sequence[PromptMessage], request: _Request, call: Call, retry: RetryPolicy
+    ) -> Iterator[ReplyItem]:
         while True:
             length_before = len(request.partial_text)
             try:
@@ -148,9 +164,13 @@ class Model:
             rest = RestOfReply(to_continue)
             messages, to_continue = asking_for_rest(messages, to_continue), ""
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
-        body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
+        body = changed(
+            self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens),
+            request.changes,
+        )
+        accepted = False
         try:
-            with post(self._connections, self._url, self._token, body, call) as response:
+            with post(self._connections, self._url, self._credentials, body, call) as response:
                 continues = self._adapter.can_continue(response)
                 if not continues and not (to_continue and self._continuation.is_supported()):
                     request.can_continue = False
@@ -158,14 +178,20 @@ class Model:
                         raise CannotContinue("the server has begun another reply")
                 answer = Answer(response, to_continue)
                 for item in answer.items():
+                    if not accepted:
+                        accepted = True
+                        self._parameters.remember(request.changes)
                     if isinstance(item, Thinking):
                         yield item
                     elif certain := reply.add(rest.add(item) if rest else item):
                         yield certain
                     if reply.stopped:
                         break
-        except BadRequest as error:
-            if to_continue and not self._adapter.can_continue(None):
+        except (TransientError, BadRequest, PromptTooLong, ModelUnusable) as error:
+            if not accepted:
+                _raise_for_parameters(body, error, request.changes)
+            cannot = to_continue and not self._adapter.can_continue(None)
+            if isinstance(error, BadRequest) and cannot:
                 raise CannotContinue(str(error)) from error
             raise
         if rest and (certain := reply.add(rest.finish())):
@@ -174,3 +200,11 @@ class Model:
             yield certain
         finish = "stop" if reply.stopped else answer.finish
         request.finished = Finished(finish, answer.model or self._name)
+
+
+def _raise_for_parameters(body: Body, error: Failed, changes: Changes) -> None:
+    """Raise ParametersRefused if ``error`` is about parameters of ``body``."""
+    if error.status in STATUSES:
+        needed = refused(body, str(error) if error.answer is None else error.answer, changes)
+        if needed != changes:
+            raise ParametersRefused(str(error), needed) from error

@@ -12,6 +12,7 @@ import requests
 from chat.errors import ModelRefused
 from tasks.models.call import Call
 from tasks.models.connection import Connection
+from tasks.models.credentials import Credentials
 from tasks.models.transport_errors import TRANSPORT_ERRORS
 
 # Far more than the longest reply takes with all that servers send around it.
@@ -68,13 +69,21 @@ class Response:
             yield chunk
         self._call.time_left()  # a cancel looks like the end of the body: raises if it was one
 
-    def error_body(self) -> Any:
-        """Return the JSON body of a response that is an error, None if it cannot be read."""
+    def error_body(self, credentials: Credentials) -> Any:
+        """Return the body of a response that is an error, as JSON or as text without secrets.
+
+        None if it cannot be read.
+        """
         try:
-            return self.json()
+            text = b"".join(self.chunks()).decode(errors="replace")
         except (ModelRefused, *TRANSPORT_ERRORS):
             self._call.time_left()
             return None
+        text = credentials.redacted(text)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
 
     def json(self) -> Any:
         """Return the parsed JSON of the whole body.

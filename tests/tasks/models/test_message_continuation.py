@@ -9,10 +9,13 @@ import pytest
 
 from chat.settings import load_settings
 from tasks.models import model_for
+from tasks.models.credentials import Credentials
 from tasks.models.message_continuation import MessageContinuation
 from tests.standin import Standin
 from tests.tasks.models.conftest import Reply
 from tests.tasks.models.raw_server import http, raw_server
+
+NOBODY = Credentials(None, {})
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def test_vllm_continues_the_message_with_one_request(vllm, keep_text):
 
 
 def test_a_server_is_asked_once(standin):
-    continuation = MessageContinuation(f"{standin.url}/v1/chat/completions", None)
+    continuation = MessageContinuation(f"{standin.url}/v1/chat/completions", NOBODY)
     assert not continuation.is_supported()
     standin.owner = "vllm"
     try:
@@ -48,10 +51,10 @@ def test_a_server_is_asked_once(standin):
 @pytest.mark.parametrize("body", [[], {}, {"data": [1]}, {"data": [{"id": "m"}]}, None, "html"])
 def test_a_list_of_models_of_another_shape_is_no_support(body):
     with raw_server(http(body)) as server:
-        assert not MessageContinuation(f"{server.url}/chat/completions", None).is_supported()
+        assert not MessageContinuation(f"{server.url}/chat/completions", NOBODY).is_supported()
 
 
 def test_a_server_that_does_not_answer_is_asked_again_later():
-    continuation = MessageContinuation("http://127.0.0.1:1/v1/chat/completions", None)
+    continuation = MessageContinuation("http://127.0.0.1:1/v1/chat/completions", NOBODY)
     assert not continuation.is_supported()
     assert continuation._supported is None
