@@ -11,7 +11,7 @@ from chat.message_log import log_step
 from tasks.delta_writer import DeltaWriter
 from tasks.enqueue import enqueue_reply
 from tasks.generation import Generation
-from tasks.models import Model
+from tasks.models import AnyModel
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class SessionProcessor:
     def __init__(
         self,
         mailbox: Mailbox,
-        model: Model,
+        model: AnyModel,
         writer: DeltaWriter,
         *,
         history_window: int,

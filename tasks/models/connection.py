@@ -59,7 +59,7 @@ class Connection:
         self.reused = False  # whether the socket has served an earlier request
         self.drain_reads_left = 0
 
-    def post(self, url: str, call: Call, **options: Any) -> requests.Response:
+    def request(self, method: str, url: str, call: Call, **options: Any) -> requests.Response:
         """Send a request for ``call``. Returns as soon as the head of the answer has arrived."""
         self.call = call
         self.answer_begun = False
@@ -68,7 +68,8 @@ class Connection:
             self._read_environment(url)
         elif self.http.sock:
             call.shut_down_on_cancel(self.http.sock)
-        self._answer = self._session.post(
+        self._answer = self._session.request(
+            method,
             url,
             timeout=(connect_timeout(call), call.time_left()),
             stream=True,
@@ -87,7 +88,7 @@ class Connection:
         self._session.trust_env = False
 
     def was_closed_while_idle(self, error: BaseException) -> bool:
-        """Whether ``error`` of `post` shows that the server had closed this kept connection."""
+        """Whether ``error`` of `request` shows that the server had closed this kept connection."""
         return self.reused and not self.answer_begun and any(map(_is_close, _causes(error)))
 
     def release(self) -> None:

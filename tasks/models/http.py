@@ -1,4 +1,4 @@
-"""One HTTP request to a model's server."""
+"""HTTP requests to a model's server."""
 
 from __future__ import annotations
 
@@ -9,26 +9,16 @@ from urllib.parse import urlsplit
 
 import requests
 
+from chat.errors import ModelRefused
 from tasks.models.call import Call
 from tasks.models.connection import Connection
 from tasks.models.connection_pool import ConnectionPool
+from tasks.models.credentials import Credentials
 from tasks.models.failures import failure_of
 from tasks.models.response import Response
 from tasks.models.transport_errors import TRANSPORT_ERRORS, translated_errors
 
 _ANSWERED = {200, 201, 202, 203}  # some gateways are not exact
-
-
-class Bearer(requests.auth.AuthBase):
-    """Sends a given token or none, but never one from a ``.netrc`` file."""
-
-    def __init__(self, token: str | None) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def loggable_url(url: str) -> str:
@@ -39,7 +29,7 @@ def loggable_url(url: str) -> str:
 
 @contextmanager
 def post(
-    pool: ConnectionPool, url: str, token: str | None, body: dict[str, Any], call: Call
+    pool: ConnectionPool, url: str, credentials: Credentials, body: dict[str, Any], call: Call
 ) -> Iterator[Response]:
     """Post a JSON body. Yields the response as soon as its head has arrived.
 
@@ -48,24 +38,51 @@ def post(
 
     Raises:
         TransientError, ModelLoading: The failure may not happen again.
-        ModelRefused, BadRequest, PromptTooLong: The same request would fail again.
+        BadRequest, PromptTooLong, ModelUnusable: The same request would fail again.
         ModelTimeout, Cancelled: As `Call.time_left`.
     """
+    with _exchange(pool, "POST", url, credentials, body, call) as (answer, response):
+        if answer.status_code not in _ANSWERED:
+            raise failure_of(answer, response.error_body(credentials))
+        yield response
+
+
+def get(pool: ConnectionPool, url: str, credentials: Credentials, call: Call) -> tuple[int, Any]:
+    """Return the status and the parsed JSON of a resource, None if it is no JSON.
+
+    Raises:
+        TransientError: There is no answer.
+        ModelTimeout, Cancelled: As `Call.time_left`.
+    """
+    with _exchange(pool, "GET", url, credentials, None, call) as (answer, response):
+        try:
+            return answer.status_code, response.json()
+        except ModelRefused:
+            return answer.status_code, None
+
+
+@contextmanager
+def _exchange(
+    pool: ConnectionPool,
+    method: str,
+    url: str,
+    credentials: Credentials,
+    body: dict[str, Any] | None,
+    call: Call,
+) -> Iterator[tuple[requests.Response, Response]]:
     connection, keep = pool.take(), False
     try:
         with translated_errors(call):
             try:
-                answer = _send(connection, url, token, body, call)
+                answer = _send(connection, method, url, credentials, body, call)
             except TRANSPORT_ERRORS as error:
                 if not (connection.was_closed_while_idle(error) and call.may_resend()):
                     raise
                 connection.close()
                 connection = Connection()
-                answer = _send(connection, url, token, body, call)
+                answer = _send(connection, method, url, credentials, body, call)
             response = Response(answer, connection, call)
-            if answer.status_code not in _ANSWERED:
-                raise failure_of(answer, response.error_body())
-            yield response
+            yield answer, response
             keep = (response.about_to_end or response.has_ended) and not call.cancelled
     finally:
         if keep:
@@ -75,13 +92,19 @@ def post(
 
 
 def _send(
-    connection: Connection, url: str, token: str | None, body: dict[str, Any], call: Call
+    connection: Connection,
+    method: str,
+    url: str,
+    credentials: Credentials,
+    body: dict[str, Any] | None,
+    call: Call,
 ) -> requests.Response:
-    return connection.post(
+    return connection.request(
+        method,
         url,
         call,
         json=body,
-        auth=Bearer(token),
+        auth=credentials,
         headers={
             "Accept": "text/event-stream, application/json",
             "Accept-Encoding": "identity",

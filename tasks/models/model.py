@@ -12,12 +12,25 @@ from tasks.models.adapter import Adapter
 from tasks.models.answer import Answer
 from tasks.models.call import Call
 from tasks.models.connection_pool import ConnectionPool
-from tasks.models.failures import BadRequest, CannotContinue, PromptTooLong, TransientError
+from tasks.models.credentials import Credentials
+from tasks.models.failures import (
+    BadRequest,
+    CannotContinue,
+    Failed,
+    ModelUnusable,
+    ParametersRefused,
+    PromptTooLong,
+    TransientError,
+)
 from tasks.models.http import loggable_url, post
-from tasks.models.reply_items import Finished, Restart, Thinking
+from tasks.models.message_continuation import MessageContinuation
+from tasks.models.parameters import Body, Changes, Parameters, changed
+from tasks.models.refused_parameters import STATUSES, refused
+from tasks.models.reply_items import Finished, ReplyItem, Restart, Thinking
 from tasks.models.reply_text import ReplyText
-from tasks.models.retry_policy import Abort, Failure, RetryNotice, RetryPolicy
-from tasks.prompt import PromptMessage, estimate_tokens, trim_messages
+from tasks.models.rest_of_reply import RestOfReply, asking_for_rest
+from tasks.models.retry_policy import Abort, Failure, RetryPolicy
+from tasks.prompt import PromptMessage, end_of, estimate_tokens, trim_messages
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +41,20 @@ class _Request:
 
     partial_text: str  # all text that was yielded, less what a `Restart` made void
     max_prompt_tokens: int
+    changes: Changes  # of the parameters that this server has refused
+    keep_text: bool = False  # whether a server that cannot continue it is asked for the rest
     can_continue: bool = True  # whether the server can continue a partial reply, as far as known
     finished: Finished | None = None  # set by a request that has brought the end of the reply
 
     @property
     def replaces(self) -> bool:
         """Whether the answer replaces the partial text instead of continuing it."""
-        return bool(self.partial_text) and not self.can_continue
+        return bool(self.partial_text) and not self.can_continue and not self.keep_text
+
+    @property
+    def asks_for_rest(self) -> bool:
+        """Whether the person's side asks for the rest of the partial text."""
+        return bool(self.partial_text) and not self.can_continue and self.keep_text
 
     def adjust(self, failure: Failure) -> None:
         """Change what caused ``failure``, if it lies in the request."""
@@ -42,6 +62,8 @@ class _Request:
             self.can_continue = False
         elif isinstance(failure, PromptTooLong):
             self.max_prompt_tokens //= 2
+        elif isinstance(failure, ParametersRefused):
+            self.changes = failure.changes
 
 
 class Model:
@@ -50,35 +72,47 @@ class Model:
     def __init__(self, adapter: Adapter, url: str, settings: Settings) -> None:
         self._adapter = adapter
         self._url = url
-        self._token = settings.model_token
+        self._credentials = Credentials(settings.model_token, settings.model_headers)
+        self._parameters = Parameters(loggable_url(url))
         self._name = settings.model_name
+        self._continuation = MessageContinuation(url, self._credentials)
         self._connections = ConnectionPool(settings.worker_concurrency)
         reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
 
     def answer(
-        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
-    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
+        self,
+        messages: Sequence[PromptMessage],
+        partial_text: str,
+        call: Call,
+        retry: RetryPolicy | None = None,
+        *,
+        keep_text: bool = False,
+    ) -> Iterator[ReplyItem]:
         """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
         ``partial_text`` and all strings, joined, are the reply. After a `Restart` the reply is the
         strings that follow it. A `RetryNotice` comes before a pause that may be long. The last item
-        is `Finished`.
+        is `Finished`. ``retry`` is a policy that knows of earlier failures for this message.
+
+        With ``keep_text`` no `Restart` comes: a server that cannot continue ``partial_text`` is
+        asked for the rest of it.
 
         Raises:
             ModelUnavailable, ModelTimeout, ModelRefused: The reply is not complete.
             Cancelled: The call was cancelled.
         """
         try:
-            yield from self._answer(messages, partial_text, call)
+            changes = self._parameters.changes
+            request = _Request(partial_text, self._max_prompt_tokens, changes, keep_text)
+            yield from self._answer(messages, request, call, retry or RetryPolicy())
         except ModelError as error:
             log.warning("no answer from %s: %s: %s", loggable_url(self._url), error.code, error)
             raise
 
     def _answer(
-        self, messages: Sequence[PromptMessage], partial_text: str, call: Call
-    ) -> Iterator[str | Thinking | RetryNotice | Restart | Finished]:
-        request, retry = _Request(partial_text, self._max_prompt_tokens), RetryPolicy()
+        self, messages: Sequence[PromptMessage], request: _Request, call: Call, retry: RetryPolicy
+    ) -> Iterator[ReplyItem]:
         while True:
             length_before = len(request.partial_text)
             try:
@@ -88,7 +122,8 @@ class Model:
                 return
             except (TransientError, CannotContinue, ModelRefused) as error:
                 failure: Failure = error
-            progress = request.can_continue and len(request.partial_text) > length_before
+            adds = request.can_continue or request.keep_text
+            progress = adds and len(request.partial_text) > length_before
             decision = retry.decide(failure, progress=progress, time_left=call.time_left())
             if isinstance(decision, Abort):
                 raise decision.error
@@ -122,35 +157,62 @@ class Model:
         self, messages: Sequence[PromptMessage], request: _Request, call: Call
     ) -> Iterator[str | Thinking | Restart]:
         """Send one request. Yields the reply's text as far as it is certain."""
-        to_continue = "" if request.replaces else request.partial_text
+        partial_text = "" if request.replaces else request.partial_text
         # Text that was pending in an earlier request comes again.
-        reply = ReplyText(to_continue, self._adapter.stop_sequence)
-        # The partial text is part of the prompt too.
+        reply = ReplyText(partial_text, self._adapter.stop_sequence)
+        # The partial text is part of the prompt too, and it may be longer than the prompt.
+        to_continue = end_of(partial_text, request.max_prompt_tokens * 3 // 4)
+        rest = None
+        if request.asks_for_rest:
+            rest = RestOfReply(to_continue)
+            messages, to_continue = asking_for_rest(messages, to_continue), ""
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
-        body = self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens)
+        body = changed(
+            self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens),
+            request.changes,
+        )
+        accepted = False
         try:
-            with post(self._connections, self._url, self._token, body, call) as response:
-                if not self._adapter.can_continue(response):
+            with post(self._connections, self._url, self._credentials, body, call) as response:
+                continues = self._adapter.can_continue(response)
+                if not continues and not (to_continue and self._continuation.is_supported()):
                     request.can_continue = False
                     if to_continue:
                         raise CannotContinue("the server has begun another reply")
                 prompt = body.get("prompt") or body.get("inputs") or ""
                 answer = Answer(response, (prompt, to_continue))
                 for item in answer.items():
+                    if not accepted:
+                        accepted = True
+                        self._parameters.remember(request.changes)
                     if isinstance(item, Thinking):
                         yield item
                     elif isinstance(item, Restart):
-                        yield item
-                        reply = ReplyText("", self._adapter.stop_sequence)
-                    elif certain := reply.add(item):
+                        if not request.keep_text:
+                            yield item
+                            reply = ReplyText("", self._adapter.stop_sequence)
+                    elif certain := reply.add(rest.add(item) if rest else item):
                         yield certain
                     if reply.stopped:
                         break
-        except BadRequest as error:
-            if to_continue and not self._adapter.can_continue(None):
+        except (TransientError, BadRequest, PromptTooLong, ModelUnusable) as error:
+            if not accepted:
+                _raise_for_parameters(body, error, request.changes)
+            cannot = to_continue and not self._adapter.can_continue(None)
+            if isinstance(error, BadRequest) and cannot:
                 raise CannotContinue(str(error)) from error
             raise
+        if rest and (certain := reply.add(rest.finish())):
+            yield certain
         if certain := reply.finish():
             yield certain
         finish = "stop" if reply.stopped else answer.finish
         request.finished = Finished(finish, answer.model or self._name)
+
+
+def _raise_for_parameters(body: Body, error: Failed, changes: Changes) -> None:
+    """Raise ParametersRefused if ``error`` is about parameters of ``body``."""
+    if error.status in STATUSES:
+        needed = refused(body, str(error) if error.answer is None else error.answer, changes)
+        if needed != changes:
+            raise ParametersRefused(str(error), needed) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from tasks.models.retry_policy import RetryNotice
+
 Finish = Literal["stop", "length"]
 
 
@@ -20,3 +22,6 @@ class Finished(NamedTuple):
 
     finish: Finish  # "length": the limit of tokens has cut the reply
     model: str  # the name of the model that has answered
+
+
+ReplyItem = str | Thinking | RetryNotice | Restart | Finished

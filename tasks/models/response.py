@@ -12,6 +12,7 @@ import requests
 from chat.errors import ModelRefused
 from tasks.models.call import Call
 from tasks.models.connection import Connection
+from tasks.models.credentials import Credentials
 from tasks.models.failures import TransientError
 from tasks.models.transport_errors import translated_errors
 
@@ -84,10 +85,29 @@ class Response:
         body = self._connection.body
         return body is None or body.arrives_within(seconds)
 
-    def error_body(self) -> Any:
-        """Return the JSON body of a response that is an error, None if it cannot be read."""
+    def error_body(self, credentials: Credentials) -> Any:
+        """Return the body of a response that is an error, as JSON or as text without secrets.
+
+        None if it cannot be read.
+        """
         try:
-            return json.loads(b"".join(self.chunks()))
-        except (ModelRefused, TransientError, ValueError, RecursionError):
+            text = b"".join(self.chunks()).decode(errors="replace")
+        except (ModelRefused, TransientError):
             self._call.time_left()
             return None
+        text = credentials.redacted(text)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+
+    def json(self) -> Any:
+        """Return the parsed JSON of the whole body.
+
+        Raises:
+            ModelRefused: The body is not JSON, or longer than `MAX_BODY_BYTES`.
+        """
+        try:
+            return json.loads(b"".join(self.chunks()))
+        except (ValueError, RecursionError) as error:  # the latter: it is nested too deeply
+            raise ModelRefused("the answer is not JSON") from error

@@ -52,7 +52,10 @@ def failure_of_error(error: Any, event: dict[str, Any] | None = None) -> Excepti
     cause = f"in mid-stream: {message}"
     if any(words in message for words in _CONTEXT_EXCEEDED):
         return PromptTooLong(cause)
-    return failure_with(_status(fields) or _status(around) or 500, cause, None)
+    status = _status(fields) or _status(around) or 500
+    failure = failure_with(status, cause, message)
+    failure.status, failure.answer = status, around or fields
+    return failure
 
 
 def _status(fields: dict[str, Any]) -> int:
