@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chat.errors import ModelRefused, ModelTimeout
-from tasks.models.failures import TransientError, shortened
+from tasks.models.failures import ModelUnusable, TransientError, shortened
 from tasks.models.finish_reason import FAILURES, finish_of
 from tasks.models.json_values import DONE, json_values
 from tasks.models.piece import Piece, piece_of
@@ -71,7 +71,8 @@ class Answer:
                     if text and (text := self._tags.add(text)):
                         if self._tags.void:
                             yield self._restart()
-                        self._has_text = True
+                        if not self._has_text:
+                            self._has_text = not text.isspace()
                         yield text
                     if piece.thinking or piece.finish or self._tags.thinking or self._waits:
                         self._note(piece, text)
@@ -197,7 +198,7 @@ class Answer:
         if ended:
             return  # a reply that is continued may need no more text
         if self._not_understood:
-            raise ModelRefused(f"the answer {self._not_understood}")
+            raise ModelUnusable(f"the answer {self._not_understood}")
         raise TransientError("the answer ended without text")
 
 
