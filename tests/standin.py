@@ -1,8 +1,8 @@
 """A stand-in for a model's server. It speaks three protocols and shows faults on request.
 
 `python -m tests.standin --port N`. `POST /` speaks the Hugging Face text-generation protocol,
-`/v1/completions` and `/v1/chat/completions` OpenAI's, with any prefix and query. Each streams if the
-request says so. `GET /info` and `/v1/models` say what is served.
+`/v1/completions` and `/v1/chat/completions` OpenAI's, with any prefix and query. Each streams if
+the request says so. `GET /info` and `/v1/models` say what is served.
 
 The reply is ``echo: `` and the last human message. A directive in that message,
 ``[[key=value …]]``, changes the reply and is left out of the echo:
