@@ -39,7 +39,7 @@ class Discovery(NamedTuple):
 
 
 def discover(url: str, model_name: str, get: Get) -> Discovery:
-    """Ask the server at a base URL for its protocol, with four requests at most.
+    """Ask the server at a base URL for its protocol, with three requests at most.
 
     Raises:
         TransientError: The server cannot answer at the moment. ``get`` may raise it, too.

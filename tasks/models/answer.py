@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from chat.errors import ModelRefused
-from tasks.models.failures import TransientError
+from tasks.models.failures import ModelUnusable, TransientError
 from tasks.models.piece import Piece, piece_of
 from tasks.models.reply_items import Finish, Thinking
 from tasks.models.response import Response
@@ -31,7 +30,7 @@ class Answer:
 
         Raises:
             TransientError, PromptTooLong: The stream has an error, or was cut.
-            ModelRefused: The answer is not of a protocol.
+            ModelUnusable: The answer is not of a protocol.
         """
         try:
             if not self._response.is_event_stream:
@@ -48,7 +47,7 @@ class Answer:
                 if piece.finish:
                     return
         except _MALFORMED as error:
-            raise ModelRefused(f"the answer is not of the protocol: {error!r}") from error
+            raise ModelUnusable(f"the answer is not of the protocol: {error!r}") from error
         raise TransientError("the stream was cut")
 
     def _noted(self, piece: Piece) -> Piece:

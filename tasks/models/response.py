@@ -13,6 +13,7 @@ from chat.errors import ModelRefused
 from tasks.models.call import Call
 from tasks.models.connection import Connection
 from tasks.models.credentials import Credentials
+from tasks.models.failures import ModelUnusable
 from tasks.models.transport_errors import TRANSPORT_ERRORS
 
 # Far more than the longest reply takes with all that servers send around it.
@@ -89,9 +90,10 @@ class Response:
         """Return the parsed JSON of the whole body.
 
         Raises:
-            ModelRefused: The body is not JSON, or longer than `MAX_BODY_BYTES`.
+            ModelUnusable: The body is not JSON.
+            ModelRefused: The body is longer than `MAX_BODY_BYTES`.
         """
         try:
             return json.loads(b"".join(self.chunks()))
         except (ValueError, RecursionError) as error:  # the latter: it is nested too deeply
-            raise ModelRefused("the answer is not JSON") from error
+            raise ModelUnusable("the answer is not JSON") from error
