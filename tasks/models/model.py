@@ -126,6 +126,9 @@ class Model:
             if isinstance(item, Thinking):
                 yield item
                 continue
+            if isinstance(item, Restart):  # the text so far was what the model thought
+                replaces = bool(request.partial_text)
+                continue
             if replaces:
                 yield Restart()
                 request.partial_text, replaces = "", False
@@ -136,7 +139,7 @@ class Model:
 
     def _send(
         self, messages: Sequence[PromptMessage], request: _Request, call: Call
-    ) -> Iterator[str | Thinking]:
+    ) -> Iterator[str | Thinking | Restart]:
         """Send one request. Yields the reply's text as far as it is certain."""
         to_continue = "" if request.replaces else request.partial_text
         # Text that was pending in an earlier request comes again.
@@ -154,13 +157,17 @@ class Model:
                     request.can_continue = False
                     if to_continue:
                         raise CannotContinue("the server has begun another reply")
-                answer = Answer(response, to_continue)
+                prompt = body.get("prompt") or body.get("inputs") or ""
+                answer = Answer(response, (prompt, to_continue))
                 for item in answer.items():
                     if not accepted:
                         accepted = True
                         self._parameters.remember(request.changes)
                     if isinstance(item, Thinking):
                         yield item
+                    elif isinstance(item, Restart):
+                        yield item
+                        reply = ReplyText("", self._adapter.stop_sequence)
                     elif certain := reply.add(item):
                         yield certain
                     if reply.stopped:
