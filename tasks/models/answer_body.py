@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
+
+from urllib3.util.wait import wait_for_read
 
 if TYPE_CHECKING:
     from tasks.models.connection import Connection
@@ -31,6 +34,17 @@ class AnswerBody(io.BufferedReader):
 
     has_surplus = False
 
+    def arrives_within(self, seconds: float) -> bool:
+        """Whether there is something to read, which may be the end, or comes within ``seconds``."""
+        if self.closed:
+            return True
+        reader = cast(_SocketReader, self.raw)
+        reader.paused = True
+        buffered = self.peek()
+        reader.paused = False
+        # A line end may be the last chunk's: http.client reads it together with the next chunk.
+        return bool(buffered.strip(b"\r\n")) or reader.arrives_within(seconds)
+
     def close(self) -> None:
         if not self.closed:
             cast(_SocketReader, self.raw).at_end = True
@@ -50,13 +64,14 @@ class _SocketReader(io.RawIOBase):
         self._file = file
         self._owner = owner
         self.at_end = False  # whether the answer has ended
+        self.paused = False  # whether nothing is read from the socket
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
         owner = self._owner
-        if self.at_end:
+        if self.at_end or self.paused:
             return None
         if owner.call:
             self._socket.settimeout(owner.call.time_left())
@@ -68,6 +83,11 @@ class _SocketReader(io.RawIOBase):
         if count:
             owner.answer_begun = True
         return count
+
+    def arrives_within(self, seconds: float) -> bool:
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        return wait_for_read(self._socket, seconds)
 
     def close(self) -> None:
         self._file.close()

@@ -95,22 +95,30 @@ def _failure_of(response: requests.Response, body: Any) -> Failed:
     if isinstance(body, list) and len(body) == 1:  # Gemini
         body = body[0]
     fields = body if isinstance(body, dict) else {"error": _plain(body)}
-    message = _error_message(fields) or response.reason or "no reason given"
+    message = error_message(fields) or response.reason or "no reason given"
     cause = f"HTTP {status}: {message}"
     retry_after = _retry_after(response.headers.get("Retry-After"))
     if status == 503 and (estimated := _seconds(fields.get("estimated_time"))) is not None:
         return ModelLoading(cause, retry_after=estimated)
+    return failure_with(status, cause, retry_after)
+
+
+def failure_with(status: int, cause: str, retry_after: float | None) -> Failed:
+    """Return the failure for an HTTP status, which may also stand inside an answer.
+
+    ``cause`` has the server's message. ``retry_after`` is in seconds.
+    """
     if status == 429:
         return TransientError(cause, retry_after=retry_after, busy=True)
     if status >= 500 or status in _TRANSIENT_4XX:
         return TransientError(cause, retry_after=retry_after)
     is_bad_request = status in (400, 416, 422)
-    if is_bad_request and _UNUSABLE.search(message) and not _CONTENT.search(message):
+    if is_bad_request and _UNUSABLE.search(cause) and not _CONTENT.search(cause):
         return ModelUnusable(cause)
-    about_length = any(word in message.lower() for word in _LENGTH_WORDS)
+    about_length = any(word in cause.lower() for word in _LENGTH_WORDS)
     if status == 413 or (is_bad_request and about_length):
         return PromptTooLong(cause)
-    if is_bad_request or status == 451 or _CONTENT.search(message):
+    if is_bad_request or status == 451 or _CONTENT.search(cause):
         return BadRequest(cause)
     return ModelUnusable(cause)
 
@@ -125,9 +133,9 @@ def _plain(body: Any) -> str:
     return body.strip() if isinstance(body, str) and "<" not in body[:20] else ""
 
 
-def _error_message(fields: dict[str, Any]) -> str:
+def error_message(fields: dict[str, Any]) -> str:
     """Return the server's error message without the prompt, which some servers repeat in it."""
-    for name in ("error", "message", "detail"):
+    for name in ("error", "message", "detail", "error_msg", "error_message", "errors", "msg"):
         message = fields.get(name)
         if isinstance(message, dict):
             message = message.get("message")

@@ -1,71 +1,164 @@
-"""What one event of a stream, or one body that is not a stream, says about the reply."""
+"""What one event of a stream, or one body that is not a stream, says about the reply.
+
+The shapes of all protocols are told apart by their keys, whichever protocol was asked: gateways
+translate, and not all of them completely.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tasks.models.failures import PromptTooLong, TransientError, shortened
-from tasks.models.reply_items import Finish
+from tasks.models.finish_reason import finish_word
 
-# Words in the error message of `transformers serve` 5.24 for a prompt that, alone or together with
-# the reply, is longer than the context. The error has no code.
-_CONTEXT_EXCEEDED = ("out of bounds", "out of range")
+# Fields beside a message's content that hold what the model thinks.
+_THINKING_FIELDS = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "reasoning_text",
+    "thinking",
+    "thinking_blocks",
+    "thought",
+)
+_NOTHING: dict[str, Any] = {}
 
 
 class Piece(NamedTuple):
     """A piece of an answer."""
 
-    text: str = ""
-    finish: Finish | None = None  # set in the last piece
-    model: str = ""
+    text: str = ""  # that follows the text of the pieces before
+    whole: str = ""  # the whole text so far, or, in some servers' streams, text that follows
+    thinking: bool = False  # whether it has what the model thinks
+    finish: str = ""  # the server's word for why the model stopped, if it has
+    number: int | None = None  # of several answers to one request, the number of this one
 
 
-def piece_of(event: Any) -> Piece:
-    """Return what an event says.
+def piece_of(event: dict[str, Any], index: int | None) -> Piece | None:
+    """Return what an event says, None if it has no known shape.
 
-    Raises:
-        TransientError, PromptTooLong: The event is an error.
+    ``index`` is the number of the answer that is read, None if it is not known yet.
     """
-    if isinstance(event, list):
-        event = event[0]
-    if "token" in event or "generated_text" in event or "error_type" in event:
+    choices = event.get("choices") or event.get("candidates")
+    if choices and isinstance(choices, list):
+        choice = next((c for c in choices if _index(c) == index), choices[0])
+        return _choice(choice) if isinstance(choice, dict) else None
+    if "token" in event or "generated_text" in event:
         return _hugging_face(event)
-    return _openai(event)
+    message = event.get("message")
+    if isinstance(message, dict) and message.get("content") is not None:  # Ollama
+        text, thinking = _message(message)
+        return Piece(text, "", thinking, _own_finish(event))
+    delta = event.get("delta")
+    if delta is not None:  # Anthropic, Cohere, OpenAI's responses
+        text, thinking = _message(delta)
+        if "reasoning" in str(event.get("type")):
+            text, thinking = "", True
+        return Piece(text, "", thinking, _own_finish(event))
+    for name in ("response", "content", "text", "completion", "output_text"):
+        if isinstance(event.get(name), str | list | int | float):
+            text, thinking = _content(event[name])
+            return Piece(text, "", thinking or _thinks(event), _own_finish(event))
+    for name in ("result", "output"):
+        if isinstance(event.get(name), dict):  # Cloudflare, DashScope
+            return piece_of(event[name], index)
+    if _thinks(event) or "choices" in event or "usage" in event or _own_finish(event):
+        return Piece(thinking=_thinks(event), finish=_own_finish(event))
+    return None
 
 
-def _hugging_face(event: Any) -> Piece:
-    if "error" in event:
-        cause = f"in mid-stream: {event.get('error_type')}: {shortened(event['error'])}"
-        if event.get("error_type") == "validation":
-            raise PromptTooLong(cause)
-        raise TransientError(cause, busy=event.get("error_type") == "overloaded")
-    whole = event.get("generated_text")
-    if "token" not in event:
-        return Piece(_checked(whole or ""), "stop")
-    token = event["token"]
-    text: Any = "" if token.get("special") else token["text"]
-    return Piece(_checked(text), None if whole is None else _finish(event.get("details") or {}))
+def _index(choice: Any) -> Any:
+    return choice.get("index") if isinstance(choice, dict) else None
 
 
-def _openai(event: Any) -> Piece:
-    error = event if event.get("object") == "error" else event.get("error")
-    if error:
-        cause = shortened(error.get("message") if isinstance(error, dict) else error)
-        exceeded = any(words in cause for words in _CONTEXT_EXCEEDED)
-        failure = PromptTooLong if exceeded else TransientError
-        raise failure(f"in mid-stream: {cause}")
-    choice = event["choices"][0] if event.get("choices") else {}
-    message = choice.get("delta") or choice.get("message") or {}
-    text = choice.get("text") or message.get("content") or ""
-    finish = None if choice.get("finish_reason") is None else _finish(choice)
-    return Piece(_checked(text), finish, str(event.get("model") or ""))
+def _choice(choice: dict[str, Any]) -> Piece:
+    delta, message = choice.get("delta"), choice.get("message")
+    text, whole, thinking = "", "", False
+    if delta:
+        text, thinking = _message(delta)
+    if not text and "text" in choice:
+        text, _ = _content(choice["text"])
+    if not text and message:
+        whole, thinks = _message(message)
+        thinking = thinking or thinks
+    if not text and "content" in choice:  # Gemini's own protocol
+        text, thinks = _content(choice["content"])
+        thinking = thinking or thinks
+    finish = choice.get("finish_reason") or choice.get("finishReason")
+    index = choice.get("index")
+    return Piece(
+        text,
+        whole,
+        thinking or _thinks(choice),
+        finish_word(finish) if finish else "",
+        index if isinstance(index, int) else None,
+    )
 
 
-def _finish(fields: dict[str, Any]) -> Finish:
-    return "length" if fields.get("finish_reason") == "length" else "stop"
+def _hugging_face(event: dict[str, Any]) -> Piece:
+    token, whole, text = event.get("token"), event.get("generated_text"), ""
+    if isinstance(token, dict) and not token.get("special"):
+        text, _ = _content(token.get("text"))
+    details = event.get("details")
+    finish = finish_word(details.get("finish_reason")) if isinstance(details, dict) else ""
+    if isinstance(whole, list) and whole and isinstance(whole[-1], dict):  # a chat, the reply last
+        whole = whole[-1].get("content")
+    whole_text, _ = _content(whole)
+    return Piece(text, whole_text, False, finish or ("" if whole is None else "stop"))
 
 
-def _checked(text: Any) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"{type(text).__name__} instead of text")
-    return text
+def _message(message: Any) -> tuple[str, bool]:
+    """Return the text of a message or delta, and whether it has what the model thinks."""
+    if not isinstance(message, dict):
+        return _content(message)
+    content = message.get("content")
+    text, thinking = (content, False) if isinstance(content, str) else _content(content)
+    if not text and len(message) > 1:
+        text, _ = _content(message.get("text") or message.get("refusal"))
+    elif not text and (inner := message.get("text") or message.get("refusal")):
+        text, _ = _content(inner)
+    if not text and isinstance(message.get("message"), dict):
+        return _message(message["message"])
+    return text, thinking or (len(message) > 1 and _thinks(message))
+
+
+def _content(content: Any) -> tuple[str, bool]:
+    """Return the text of a content, whatever its form, and whether it has thinking in it."""
+    if isinstance(content, str):
+        return content, False
+    if isinstance(content, dict):
+        content = content.get("parts") or [content]
+    if isinstance(content, list):
+        parts = [_part(part) for part in content]
+        return "".join(text for text, _ in parts), any(thinking for _, thinking in parts)
+    if isinstance(content, int | float) and not isinstance(content, bool):
+        return str(content), False  # Cloudflare's gateway makes numbers of digits
+    return "", False
+
+
+def _part(part: Any) -> tuple[str, bool]:
+    if not isinstance(part, dict):
+        return part if isinstance(part, str) else "", False
+    kind = str(part.get("type") or "")
+    if "think" in kind or "reasoning" in kind or "summary" in kind or part.get("thought") is True:
+        return "", True
+    text = part.get("text") or part.get("refusal") or part.get("content")
+    if isinstance(text, dict):
+        text = text.get("value")
+    return text if isinstance(text, str) else "", False
+
+
+def _thinks(fields: dict[str, Any]) -> bool:
+    return any(fields.get(name) for name in _THINKING_FIELDS)
+
+
+def _own_finish(event: dict[str, Any]) -> str:
+    """Return why the model stopped, of an event that has no choices."""
+    delta = event.get("delta")
+    for fields in (event, delta if isinstance(delta, dict) else _NOTHING):
+        for name in ("finish_reason", "finishReason", "done_reason", "stop_reason"):
+            if word := finish_word(fields.get(name)):
+                return word
+    if event.get("stopped_limit") is True or event.get("truncated") is True:
+        return "length"
+    ended = event.get("type") in ("message_stop", "response.completed", "message-end")
+    return "stop" if ended or event.get("done") is True or event.get("stop") is True else ""

@@ -13,7 +13,8 @@ from chat.errors import ModelRefused
 from tasks.models.call import Call
 from tasks.models.connection import Connection
 from tasks.models.credentials import Credentials
-from tasks.models.transport_errors import TRANSPORT_ERRORS
+from tasks.models.failures import TransientError
+from tasks.models.transport_errors import translated_errors
 
 # Far more than the longest reply takes with all that servers send around it.
 MAX_BODY_BYTES = 16 * 2**20
@@ -29,6 +30,8 @@ class Response:
         self._call = call
         # Whether the last event has arrived. What follows is of no use. The reader sets this.
         self.about_to_end = False
+        # Seconds without data after which `chunks` yields an empty chunk. The reader sets this.
+        self.patience: float | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -41,14 +44,15 @@ class Response:
         return self._response.headers.get("Server", "")
 
     @property
-    def is_event_stream(self) -> bool:
-        """Whether the body is a stream of server-sent events."""
-        return "text/event-stream" in self._response.headers.get("Content-Type", "")
+    def has_length(self) -> bool:
+        """Whether the end of the body shows, other than by the end of the connection."""
+        return bool(self._response.raw.chunked) or "Content-Length" in self._response.headers
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body in chunks as they arrive.
+        """Yield the body in chunks as they arrive, and an empty one after each `patience`.
 
         Raises:
+            TransientError: The connection was cut before the end of the body.
             ModelRefused: The body is longer than `MAX_BODY_BYTES`.
             Cancelled, ModelTimeout: As `Call.time_left`.
         """
@@ -62,21 +66,33 @@ class Response:
         else:
             read = functools.partial(raw.read1, _CHUNK_BYTES, decode_content=True)
         bytes_left = MAX_BODY_BYTES
-        while chunk := read():
-            bytes_left -= len(chunk)
-            if bytes_left < 0:
-                raise ModelRefused(f"the answer has more than {MAX_BODY_BYTES} bytes")
-            yield chunk
+        with translated_errors(self._call):
+            while True:
+                if self.patience is not None and not self._arrives():
+                    yield b""
+                    continue
+                if not (chunk := read()):
+                    break
+                bytes_left -= len(chunk)
+                if bytes_left < 0:
+                    raise ModelRefused(f"the answer has more than {MAX_BODY_BYTES} bytes")
+                yield chunk
         self._call.time_left()  # a cancel looks like the end of the body: raises if it was one
 
-    def error_body(self, credentials: Credentials) -> Any:
-        """Return the body of a response that is an error, as JSON or as text without secrets.
+    def _arrives(self) -> bool:
+        """Whether there is something to read within `patience`."""
+        seconds = min(self.patience or 0.0, self._call.time_left())
+        body = self._connection.body
+        return body is None or body.arrives_within(seconds)
+
+    def whole_body(self, credentials: Credentials) -> Any:
+        """Return the body as JSON, or as text if it is none, without our secrets.
 
         None if it cannot be read.
         """
         try:
             text = b"".join(self.chunks()).decode(errors="replace")
-        except (ModelRefused, *TRANSPORT_ERRORS):
+        except (ModelRefused, TransientError):
             self._call.time_left()
             return None
         text = credentials.redacted(text)
@@ -84,14 +100,3 @@ class Response:
             return json.loads(text)
         except (ValueError, RecursionError):
             return text
-
-    def json(self) -> Any:
-        """Return the parsed JSON of the whole body.
-
-        Raises:
-            ModelRefused: The body is not JSON, or longer than `MAX_BODY_BYTES`.
-        """
-        try:
-            return json.loads(b"".join(self.chunks()))
-        except (ValueError, RecursionError) as error:  # the latter: it is nested too deeply
-            raise ModelRefused("the answer is not JSON") from error
