@@ -6,7 +6,8 @@ web process compares the revisions and passes the frame on; it parses no JSON.
 
 The steps in ``scripts/`` publish what changes a session: ``human`` (a message), ``start``,
 ``delta``, ``reply`` (one that ended), ``failed`` (one that ended so) and ``erased`` (no frame).
-``wait`` changes nothing, and both of its revisions are 0.
+``wait`` and ``thinking`` change nothing: their revision is 0. The revision before is the last one
+for which they hold, or 0 for any.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def parse_event(token: str, payload: bytes) -> SessionEvent:
     try:
         rev, prev, event_type, frame = payload.split(b" ", 3)
         if rev == b"0":
-            return SessionEvent(token, event_type.decode(), frame, None, None)
+            return SessionEvent(token, event_type.decode(), frame, None, int(prev) or None)
         return SessionEvent(token, event_type.decode(), frame, int(rev), int(prev))
     except ValueError as error:
         raise MalformedEvent(type(error).__name__) from None

@@ -144,7 +144,8 @@ class Generation:
 
     def _generate(self, model: AnyModel, history_window: int) -> None:
         messages = prompt_messages(self.claim.messages, history_window)
-        items = model.answer(messages, self.claim.text, self._call)
+        keep_text = bool(self.claim.kept_text)
+        items = model.answer(messages, self.claim.text, self._call, keep_text=keep_text)
         while True:
             restart = False
             with self._writer.serving(self):
@@ -182,6 +183,11 @@ class Generation:
 
     def _publish_thinking(self) -> None:
         """Publish that the model works without text to show."""
+        claim = self.claim
+        try:
+            self._mailbox.publish_thinking(claim.token, claim.reply_id, claim.message_id)
+        except RedisUnavailable:
+            log.debug("a thinking event was not published: Redis cannot be used")
 
     def _restart(self) -> None:
         claim = self.claim
@@ -190,11 +196,11 @@ class Generation:
             lambda: self._mailbox.restart(claim.token, claim.lease_id, self._attempt)
         ):
             raise LeaseLost
-        self._deltas, self._attempt = 0, self._attempt + 1
+        self._deltas, self._attempt = int(bool(claim.kept_text)), self._attempt + 1
         self._log("restarted")
 
     def _commit(self, error: str = "") -> Committed:
-        claim = self.claim
+        claim, finished = self.claim, self._finished
         self._settle()
         committed = self._until_redis_answers(
             lambda: self._mailbox.commit(
@@ -205,6 +211,8 @@ class Generation:
                 self._deltas,
                 error,
                 self._buffer,
+                finished.finish if finished else "stop",
+                finished.model if finished else "",
             )
         )
         if not committed.owned:

@@ -1,4 +1,4 @@
-"""The command line of `python -m terminal`: a chat in the terminal, or one reply for a pipe."""
+"""The command line of `python -m terminal`: a chat at a prompt, or one message from a pipe."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 import click
 
 from terminal.errors import Failed
-from terminal.http_client import begin_session, check_url, is_alive
+from terminal.http_client import check_url, create_session, is_alive
 from terminal.interactive import InteractiveChat
-from terminal.notices import notice_if_slow
 from terminal.pipe import INTERRUPTED, read_message, send_once
 from terminal.session_client import SessionClient
+from terminal.silence import notice_if_slow
+from terminal.styles import clean
 from terminal.token_file import TokenFile
-from terminal.transcript import clean
 
 
 @click.command("chat")
-@click.option("--name", help="Your name; by default the name that you are logged in with.")
+@click.option("--name", help="Your name. Default: your login name.")
 @click.option(
     "--url", default="http://127.0.0.1:3500", show_default=True, help="The address of the chat."
 )
@@ -33,7 +33,7 @@ from terminal.transcript import clean
 def chat(name: str | None, url: str, token_file: Path | None) -> None:
     """Chat in the terminal.
 
-    Standard input that is piped in is sent as one message, and its reply is printed.
+    If standard input is a pipe, it is sent as one message, and the reply is printed.
     """
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -46,7 +46,7 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
 
     def open_new(on_change: Callable[[], None]) -> SessionClient:
         with notice_if_slow(f"Still waiting for the chat at {url}."):
-            token = begin_session(url, name or _login_name())
+            token = create_session(url, name or _login_name())
         if file:
             file.save(token)
         return open_chat(token, on_change)
@@ -58,7 +58,7 @@ def chat(name: str | None, url: str, token_file: Path | None) -> None:
         if token and alive:
             return open_chat(token, on_change)
         if token:
-            click.echo(f"The chat of {token_file} has ended; this is a new one.", err=True)
+            click.echo(f"The chat of {token_file} has ended. This is a new one.", err=True)
         return open_new(on_change)
 
     try:

@@ -1,18 +1,12 @@
-"""What a client knows of its session, folded from the frames of ``chat.events.v1``."""
+"""A session's messages and replies, as the client knows them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from terminal.error_messages import error_message
-
-NO_WORKER = "no_worker"  # a `wait` frame's reason
-
-
-class GapError(Exception):
-    """A frame was missed. Only a new history makes the conversation complete again."""
+NO_WORKER = "no_worker"  # the reason in a `wait` frame while no worker runs
+THINKING = "thinking"  # the model works on the reply without text to show
 
 
 @dataclass(frozen=True)
@@ -25,10 +19,17 @@ class Reply:
     status: str = "streaming"
     error: str = ""  # why the reply failed: a sentence
     timestamp: str = ""
+    finish: str = ""  # of a reply that is done: "stop", or "length" if the model's limit cut it
 
     @property
     def finished(self) -> bool:
         return self.status != "streaming"
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reply can be continued."""
+        has_text = self.status == "failed" and bool(self.msg)
+        return self.finish == "length" or self.status == "stopped" or has_text
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Exchange:
     timestamp: str = ""
     reply: Reply | None = None
     position: int = 0  # the number of messages that are answered before this one
-    wait_reason: str = ""  # of the last `wait` frame: `NO_WORKER`, or the frame's code
+    wait_reason: str = ""  # `NO_WORKER`, `THINKING`, or the code of the last `wait` frame
     retries: int = 0  # that the server has acknowledged since the last history
 
     @property
@@ -67,9 +68,20 @@ class Conversation:
     def without_reply(self, message_id: str) -> Conversation:
         """Return the conversation after the server has acknowledged a retry of the message."""
         exchange = self.exchange(message_id)
-        return self._with(message_id, reply=None, retries=exchange.retries + 1 if exchange else 0)
+        return self.with_exchange(
+            message_id, reply=None, retries=exchange.retries + 1 if exchange else 0
+        )
 
-    def _with(self, message_id: str, **changes: Any) -> Conversation:
+    def with_open_reply(self, message_id: str) -> Conversation:
+        """Return the conversation after the server has acknowledged a continue of the reply."""
+        exchange = self.exchange(message_id)
+        if exchange is None or exchange.reply is None or not exchange.reply.finished:
+            return self
+        # Its `start` comes next, and says how many deltas the text counts as.
+        reply = replace(exchange.reply, status="streaming", error="", finish="")
+        return self.with_exchange(message_id, reply=reply)
+
+    def with_exchange(self, message_id: str, **changes: Any) -> Conversation:
         """Return the conversation with one exchange changed.
 
         The exchange is added if it is not there: the `ack` of a message can come before its
@@ -83,73 +95,3 @@ class Conversation:
                 for each in self.exchanges
             )
         return replace(self, exchanges=exchanges)
-
-
-def apply_frame(conversation: Conversation, frame: Mapping[str, Any]) -> Conversation:
-    """Return the conversation after a frame of the server.
-
-    Frames of an unknown type, and errors that are not about a reply, change nothing.
-
-    Raises:
-        GapError: The frame follows frames that this conversation does not have.
-        KeyError, TypeError: The frame does not have the fields of the contract.
-    """
-    match frame["type"]:
-        case "history":
-            session = frame["session"]
-            empty = Conversation(session["name"], session["session_start"])
-            return _with_messages(empty, frame["messages"])
-        case "message":
-            return _with_messages(conversation, [frame])
-        case "ack":
-            return conversation._with(frame["id"], position=frame["position"])
-        case "start":
-            return conversation._with(
-                frame["reply_to"], reply=Reply(frame["id"]), position=0, wait_reason=""
-            )
-        case "delta":
-            return _with_delta(conversation, frame["id"], frame["n"], frame["text"])
-        case "wait":
-            reason = frame.get("reason") or frame["code"]
-            return conversation._with(frame["reply_to"], wait_reason=reason, position=0)
-        case "error" if "reply_to" in frame:
-            exchange = conversation.exchange(frame["reply_to"])
-            partial = (exchange and exchange.reply) or Reply("")
-            failed = replace(partial, status="failed", error=frame["msg"])
-            return conversation._with(frame["reply_to"], reply=failed)
-    return conversation
-
-
-def _with_messages(
-    conversation: Conversation, messages: Iterable[Mapping[str, Any]]
-) -> Conversation:
-    for message in messages:
-        if message["source"] == "human":
-            conversation = conversation._with(
-                message["id"], msg=message["msg"], timestamp=message["timestamp"]
-            )
-        else:
-            reply = Reply(
-                message["id"],
-                message["msg"],
-                message.get("n", 0),
-                message["status"],
-                error_message(message["error"]) if "error" in message else "",
-                message["timestamp"],
-            )
-            conversation = conversation._with(message["reply_to"], reply=reply)
-    return conversation
-
-
-def _with_delta(conversation: Conversation, reply_id: str, n: int, text: str) -> Conversation:
-    for exchange in conversation.exchanges:
-        reply = exchange.reply
-        if reply is None or reply.id != reply_id:
-            continue
-        if reply.finished or n < reply.n:
-            return conversation  # the reply has this delta already
-        if n > reply.n:
-            break
-        longer = replace(reply, msg=reply.msg + text, n=n + 1)
-        return conversation._with(exchange.id, reply=longer, wait_reason="")
-    raise GapError(f"delta {n} of {reply_id} is not the next one")

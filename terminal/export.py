@@ -11,7 +11,7 @@ from terminal.errors import Failed
 
 def markdown(conversation: Conversation) -> str:
     """Return the conversation as Markdown, with the server's timestamps."""
-    parts = [f"# A chat with {conversation.name}", f"Begun {conversation.session_start}"]
+    parts = [f"# A chat with {conversation.name}", f"Started {conversation.session_start}"]
     for exchange in conversation.exchanges:
         parts += [f"**{conversation.name}** ({exchange.timestamp})", exchange.msg]
         reply = exchange.reply
@@ -36,7 +36,7 @@ def export(conversation: Conversation, path: Path | None = None) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(markdown(conversation))
     except FileExistsError:
-        raise Failed(f"{path} is there already; name another file.") from None
+        raise Failed(f"{path} already exists. Choose another file.") from None
     except OSError as error:
         raise Failed(f"{path} cannot be written: {error.strerror}.") from None
     return path

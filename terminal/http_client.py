@@ -1,4 +1,4 @@
-"""Requests to the chat over HTTP: begin a session, and ask whether a session is alive."""
+"""Requests to the chat over HTTP: create a session, and ask whether a session still exists."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ def check_url(url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise Failed(f"{url!r} is no address of a chat; one looks like http://127.0.0.1:3500.")
+        raise Failed(f"{url!r} is not the address of a chat. Example: http://127.0.0.1:3500")
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
-def begin_session(url: str, name: str) -> str:
-    """Begin a session; return its token.
+def create_session(url: str, name: str) -> str:
+    """Create a session; return its token.
 
     Raises:
-        Failed: There is no chat at ``url``, or it does not begin a session.
+        Failed: There is no chat at ``url``, or it does not create a session.
     """
     response = _request("POST", url, "/token", json={"name": name})
     body = _json_object(response)
     if response.status_code == 200 and is_token(body.get("token")):
         return str(body["token"])
     if response.status_code == 400 and isinstance(body.get("detail"), dict):
-        raise Failed(f"The chat does not take this name: {body['detail'].get('msg')}.")
+        raise Failed(f"The chat does not accept this name: {body['detail'].get('msg')}.")
     if response.status_code == 429:
         seconds = response.headers.get("Retry-After", "some")
-        raise Failed(f"Too many chats were begun from here; try again in {seconds} seconds.")
+        raise Failed(f"Too many chats were started from here. Try again in {seconds} seconds.")
     raise Failed(f"The server at {url} is not this chat (HTTP {response.status_code}).")
 
 
@@ -78,15 +78,15 @@ def _request(method: str, url: str, path: str, **options: Any) -> requests.Respo
             method, url + path, timeout=REQUEST_TIMEOUT, allow_redirects=False, **options
         )
     except requests.exceptions.SSLError as error:
-        raise Failed(f"The chat at {url} cannot be trusted: {error}.") from None
+        raise Failed(f"The secure connection to {url} failed: {error}.") from None
     except requests.Timeout:
         raise Failed(f"The chat at {url} does not answer.") from None
     except (requests.RequestException, ValueError):  # ValueError: `http://a..b`, in requests 2.x
-        raise Failed(f"Nothing answers at {url}. Is the chat running, and is it there?") from None
+        raise Failed(f"Nothing answers at {url}. Is the chat running?") from None
     if response.is_redirect:
-        raise Failed(f"The chat has moved to {response.headers['Location']}; give that address.")
+        raise Failed(f"The chat has moved to {response.headers['Location']}. Use that address.")
     if response.status_code >= 500:
-        raise Failed(f"The chat at {url} cannot begin a session right now; try again in a moment.")
+        raise Failed(f"The chat at {url} is not available right now. Try again in a moment.")
     return response
 
 

@@ -68,23 +68,23 @@ class Outbox:
         self._send_stop(message_id)
 
     def on_message(self, message_id: str) -> None:
-        """Send a stop that has waited for its message."""
+        """The server has this message: send a stop that waits for it."""
         if message_id in self._stops:
             self._send_stops()
 
     def forget_stop(self, message_id: str) -> None:
-        """Do not stop the reply to a message that the server has refused."""
+        """The server has refused this message: there is no reply to stop."""
         self._stops.discard(message_id)
 
     def postpone(self, message_id: str, code: str, retry_after: object) -> None:
-        """Begin a pause, since the server refused a frame with this id for now."""
+        """The server has refused a frame with this id for now: start a pause."""
         first = self.pending.first
         if message_id in self._stops or (first and first.id == message_id):
             self.timer.start(code, retry_after)
         # Otherwise the request has been withdrawn meanwhile.
 
     def proceed(self) -> None:
-        """End the pause, since the server has answered a request; send the next one."""
+        """The server has answered a request: end the pause, and send the next request."""
         self.timer.reset()
         self._send()
 

@@ -12,14 +12,15 @@ from queue import Empty, SimpleQueue
 import click
 
 from terminal.conversation import Reply
+from terminal.delays import LOST, delay_reason, unexplained_delay
 from terminal.errors import Failed
-from terminal.notices import SilenceTimer, unexplained_delay
 from terminal.session_client import SessionClient
+from terminal.silence import SilenceTimer
 from terminal.snapshot import Snapshot
-from terminal.transcript import LOST, clean, delay_reason
+from terminal.styles import clean
 from terminal.websocket_client import MAX_FRAME_SIZE
 
-MAX_OUTAGE = 60.0  # seconds without a connection; there may be nobody to press Ctrl-C
+MAX_OUTAGE = 60.0  # seconds without a connection; a script cannot press Ctrl-C
 _POLL_INTERVAL = 1.0  # seconds
 INTERRUPTED = 130  # the exit code that shells report for Ctrl-C
 
@@ -35,12 +36,12 @@ def read_message() -> str:
         raise Failed("That message is too long.")
     text = data.decode(errors="replace").strip()
     if not text:
-        raise Failed("There is nothing to say: standard input is empty.")
+        raise Failed("Standard input is empty: there is no message to send.")
     return text
 
 
 def send_once(open_chat: Callable[[Callable[[], None]], SessionClient], text: str) -> int:
-    """Send ``text``, print the reply as it comes, and return the exit code.
+    """Send ``text``, print the reply while it streams, and return the exit code.
 
     Ctrl-C stops the reply. A second Ctrl-C ends the program at once.
 
@@ -82,15 +83,15 @@ def send_once(open_chat: Callable[[Callable[[], None]], SessionClient], text: st
     if reply.status == "failed":
         raise Failed(reply.error)
     if reply.status == "stopped" and not stopped:
-        raise Failed("The reply was stopped from elsewhere.")
+        raise Failed("The reply was stopped by another client.")
     return INTERRUPTED if stopped else 0
 
 
 def _reply_so_far(snapshot: Snapshot, message_id: str) -> Reply | None:
-    """Return the reply as far as it has come.
+    """Return the reply so far, None if it has not started.
 
     Raises:
-        Failed: There will be no more of it.
+        Failed: The reply will not be completed.
     """
     exchange = snapshot.conversation.exchange(message_id)
     reply = exchange.reply if exchange else None
@@ -117,7 +118,7 @@ class _ReplyPrinter:
     def print(self, reply: Reply) -> None:
         if not reply.msg.startswith(self._printed):
             click.echo()
-            click.echo("The reply begins anew.", err=True)
+            click.echo("The reply starts again from the beginning.", err=True)
             self._printed = ""
         new = reply.msg[len(self._printed) :]
         self._printed = reply.msg
@@ -125,7 +126,7 @@ class _ReplyPrinter:
 
 
 class _NoticePrinter:
-    """Prints on standard error why nothing comes, each reason once.
+    """Prints on standard error why nothing arrives, each reason once.
 
     A busy server is reported at once, any other reason after NOTICE_AFTER seconds: a connection
     that is lost for a moment does not matter to a script that gets its reply.

@@ -1,4 +1,4 @@
-"""The pause in which a client sends no message, since the server has refused one for now."""
+"""The pause after the server has refused a message for now. The client sends no message in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from terminal.snapshot import Postponed
 
 
 class ResendTimer:
-    """A timer that runs after a `busy` or `rate_limited`. Not thread-safe: callers share a lock.
+    """A timer that starts after `busy` or `rate_limited`. Not thread-safe: callers share a lock.
 
     ``on_expiry`` is called in a thread of its own, without the lock, and calls `expired` first.
     """
@@ -45,7 +45,7 @@ class ResendTimer:
             self.postponed = Postponed(code, math.ceil(seconds))
 
     def refresh_postponed(self) -> None:
-        """Set `postponed` for a message that the person sends now."""
+        """Update `postponed` for a message that the person sends during the pause."""
         if self.postponed and self.running:
             left = math.ceil(self._expires_at - time.monotonic())
             self.postponed = replace(self.postponed, seconds=max(1, left))
@@ -57,7 +57,7 @@ class ResendTimer:
         self._timer = None
 
     def reset(self) -> None:
-        """End the pause, since the server has answered a request otherwise."""
+        """End the pause: the server has accepted a request, or has refused it for good."""
         self.cancel()
         self._refusals = 0
         self.postponed = None

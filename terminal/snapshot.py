@@ -19,7 +19,7 @@ class Postponed:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a prompt or a pipe prints from."""
+    """What the prompt and the pipe read in order to print."""
 
     conversation: Conversation = field(default_factory=Conversation)
     state: Literal["connecting", "open", "lost", "ended"] = "connecting"

@@ -1,4 +1,4 @@
-"""The terminal's modes: restored whenever the client ends or is suspended."""
+"""The terminal's modes: no echo while a reply is printed; restored at the end and for Ctrl-Z."""
 
 from __future__ import annotations
 
@@ -50,22 +50,16 @@ def restored_modes(on_suspend: Callable[[], None], on_resume: Callable[[], None]
     except ImportError:  # Windows
         yield
         return
-    keyboard = sys.stdin.fileno()
-    before = termios.tcgetattr(keyboard)
-
-    def set_modes(modes: list[Any]) -> None:
-        with contextlib.suppress(termios.error):  # the terminal is gone
-            # TCSADRAIN would wait for the output, without end where Ctrl-S has stopped it.
-            termios.tcsetattr(keyboard, termios.TCSANOW, modes)
+    before = termios.tcgetattr(sys.stdin)
 
     def suspend(number: int, _: object) -> None:
-        now = termios.tcgetattr(keyboard)
-        set_modes(before)
+        now = termios.tcgetattr(sys.stdin)
+        _set_modes(before)
         on_suspend()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)  # returns when the client is continued
         signal.signal(number, suspend)
-        set_modes(now)
+        _set_modes(now)
         on_resume()
 
     ends = [getattr(signal, f"SIG{name}") for name in _END_SIGNALS if hasattr(signal, f"SIG{name}")]
@@ -80,10 +74,36 @@ def restored_modes(on_suspend: Callable[[], None], on_resume: Callable[[], None]
                 raise
             code = _EXIT_CODE + signal.SIGHUP
         finally:
-            set_modes(before)
+            _set_modes(before)
     # The interpreter's own shutdown would wait for a thread that writes to a terminal whose output
     # Ctrl-S has stopped, or crash on it.
     os._exit(code)
+
+
+@contextlib.contextmanager
+def echo_off() -> Iterator[None]:
+    """Do not show what the person types in the body. The next prompt shows it."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    _set_modes(silent)
+    try:
+        yield
+    finally:
+        _set_modes(before)
+
+
+def _set_modes(modes: list[Any]) -> None:
+    import termios
+
+    with contextlib.suppress(termios.error):  # the terminal is gone
+        # TCSADRAIN would wait until all output is written: forever, if Ctrl-S has stopped it.
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, modes)
 
 
 def _end(number: int, _: object) -> NoReturn:

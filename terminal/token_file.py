@@ -33,7 +33,7 @@ class TokenFile:
         except OSError as error:
             raise Failed(f"{self._path} cannot be read: {error.strerror}.") from None
         if not is_token(text):
-            raise Failed(f"{self._path} holds no chat's token; name another file.")
+            raise Failed(f"{self._path} does not contain a token. Choose another file.")
         if mode & 0o077:
             raise Failed(f"Other users can read {self._path}. Run: chmod 600 {self._path}")
         return text

@@ -11,29 +11,18 @@ from typing import Any
 
 import websocket
 
-from terminal.errors import Failed
-from terminal.http_client import is_alive
-from terminal.liveness import CHECK_INTERVAL, Liveness, Verdict
+from terminal.errors import ConnectionLostError, ConnectionSilentError, Failed
+from terminal.handshake import SESSION_ENDED, connect
+from terminal.keepalive import CHECK_INTERVAL, Keepalive, Verdict
 
-SUBPROTOCOL = "chat.events.v1"
 MAX_FRAME_SIZE = 64 * 1024  # bytes; the contract's limit
 
-CONNECT_TIMEOUT = 10.0  # seconds
 # Seconds without one more byte in the middle of a frame. When sending, the connection is then
-# dead. When receiving, the library resumes the frame, and `Liveness` decides.
+# dead. When receiving, the library resumes the frame, and `Keepalive` decides.
 STALL_TIMEOUT = 10.0
 
 _CLOSE_SESSION_ENDED, _CLOSE_BUSY = 1008, 1013
 _CLOSE_NORMAL = (1000).to_bytes(2, "big")
-_SESSION_ENDED = "This chat has expired or was erased."
-
-
-class ConnectionLostError(Exception):
-    """There is no connection any more, or none was made; the message is a sentence or empty."""
-
-
-class ConnectionSilentError(ConnectionLostError):
-    """Nothing came for so long that the connection counts as dead."""
 
 
 class WebSocketClient:
@@ -45,23 +34,9 @@ class WebSocketClient:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        try:
-            self._websocket = websocket.create_connection(
-                "ws" + url.removeprefix("http") + "/chat",
-                timeout=CONNECT_TIMEOUT,
-                subprotocols=[SUBPROTOCOL, f"bearer.{token}"],
-                suppress_origin=True,  # only browsers send an Origin
-                redirect_limit=0,  # only this server may see the token
-            )
-        except websocket.WebSocketBadStatusException as error:
-            raise ConnectionLostError(_why_refused(url, token, error.status_code)) from error
-        except (OSError, ValueError, websocket.WebSocketException) as error:
-            raise ConnectionLostError from error
-        if self._websocket.subprotocol != SUBPROTOCOL:
-            self._websocket.shutdown()
-            raise Failed(f"The server does not speak {SUBPROTOCOL}.")
+        self._websocket = connect(url, token)
         self._websocket.settimeout(STALL_TIMEOUT)
-        self._liveness = Liveness()
+        self._keepalive = Keepalive()
 
     def receive(self, is_due: Callable[[], bool]) -> Any:
         """Return the next frame's JSON value. ``is_due``: whether the client expects a frame.
@@ -82,12 +57,12 @@ class WebSocketClient:
             raise ConnectionLostError from error
         code = int.from_bytes(data[:2], "big")
         if code == _CLOSE_SESSION_ENDED:
-            raise Failed(_SESSION_ENDED)
+            raise Failed(SESSION_ENDED)
         busy = "The chat is too busy for this connection."
         raise ConnectionLostError(busy if code == _CLOSE_BUSY else "")
 
     def _check(self, due: bool) -> None:
-        verdict = self._liveness.check(due=due)
+        verdict = self._keepalive.check(due=due)
         if verdict is Verdict.PING:
             self.send({"type": "ping"})
         elif verdict is Verdict.DEAD:
@@ -103,7 +78,7 @@ class WebSocketClient:
         decrypted = isinstance(sock, ssl.SSLSocket) and sock.pending()
         if not decrypted and not select.select([sock], [], [], CHECK_INTERVAL)[0]:
             return None, b""
-        self._liveness.received()
+        self._keepalive.received()
         try:
             opcode, data = self._websocket.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:
@@ -128,31 +103,6 @@ class WebSocketClient:
         """Disconnect, and free the socket. Only the thread that receives may call this."""
         self.disconnect()
         self._websocket.shutdown()
-
-
-def _why_refused(url: str, token: str, status: int) -> str:
-    """Return a sentence for the HTTP status with which the server refused a handshake.
-
-    Raises:
-        Failed: The session has ended.
-    """
-    if status == 403:
-        if not _may_be_alive(url, token):
-            raise Failed(_SESSION_ENDED)
-        return "The chat refuses this connection (HTTP 403)."
-    if status == 429:
-        return "The chat has too many connections from here (HTTP 429)."
-    if status >= 500:
-        return f"The chat takes no connection right now (HTTP {status})."
-    return f"The chat cannot be reached by WebSocket (HTTP {status}); a proxy may be in the way."
-
-
-def _may_be_alive(url: str, token: str) -> bool:
-    """Whether a session exists; True as well if the server does not answer the question."""
-    try:
-        return is_alive(url, token)
-    except Failed:
-        return True
 
 
 def encode(frame: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pexpect
 import psutil
+import requests
 
 from tests.clients import PATIENCE, history
 from tests.processes import ROOT, wait_until
@@ -153,6 +154,12 @@ def piping(url: str, text: str, *options: str) -> Iterator[subprocess.Popen[str]
             yield process
         finally:
             process.kill()
+
+
+def erase(url: str, token_file: Path) -> None:
+    """Erase the session whose token is in a file."""
+    token = token_file.read_text().strip()
+    requests.delete(f"{url}/token", params={"token": token}, timeout=PATIENCE)
 
 
 def saved_messages(url: str, token_file: Path) -> list[str]:

@@ -9,6 +9,7 @@ The reply is ``echo: `` and the last human message. A directive in that message,
 
 - ``repeat=N:TEXT``: the echo is followed by a line of N times the text, which is percent-encoded.
 - ``words=N``: the echo is followed by N numbered words. ``delay=S``: S seconds before each token.
+- ``length=K``: each answer has at most K tokens, as if by a limit, and says so.
 - ``hold=NAME:K``: hold the reply before its token K, or at its ``end``, until `POST /release/NAME`.
   `GET /holding/NAME` returns when the reply is held, `GET /closed/NAME` when the client has closed
   the held connection. After `POST /forget/NAME`, `/holding/NAME` waits for the next held reply.
@@ -20,6 +21,7 @@ The reply is ``echo: `` and the last human message. A directive in that message,
   body instead of a stream), ``silence``, ``empty``, ``stop`` (the stop sequence in two tokens, and
   more text), ``surrogates``.
 - ``times=N`` and ``name=NAME``: only the first N requests with that name get the status or fault.
+  With ``after=N`` the first N do not get it.
 
 A prompt that ends with the beginning of the reply is answered with exactly the rest of it.
 """
@@ -67,6 +69,7 @@ class Standin(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.counted: Counter[str] = Counter()  # requests by ``name=``
         self.lock = threading.Lock()
+        self.owner = "tests"  # of the model; vLLM's is "vllm"
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -108,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         command, _, name = path.strip("/").partition("/")
         if path.endswith("/v1/models"):
-            model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "tests"}
+            model = {"id": MODEL, "object": "model", "created": 0, "owned_by": self.server.owner}
             self._json(200, {"object": "list", "data": [model]})
         elif path == "/info":
             self._json(200, {"model_id": MODEL, "max_total_tokens": 2048})
@@ -143,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/":
             protocol: _Protocol = _HuggingFace()
         elif path.endswith("/chat/completions"):
-            protocol = _Chat()
+            protocol = _Chat(continues=self.server.owner == "vllm")
         elif path.endswith("/completions"):
             protocol = _Completions()
         else:
@@ -159,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, protocol: _Protocol, request: dict[str, Any]) -> None:
         message, partial_text = protocol.message(request)
         directives = _directives(message)
-        if self._times_are_over(directives):
+        if not self._is_faulty(directives):
             directives = {k: v for k, v in directives.items() if k not in ("status", "fault")}
         if "status" in directives:
             return self._error_status(directives)
@@ -174,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._body(200, b"<html>It works!</html>", "text/html")
         whole = reply_to(message)
         tokens = self._tokens_to_send(fault, whole, partial_text)
+        limit = int(directives.get("length", len(tokens)))
+        finish = "length" if len(tokens) > limit else "stop"
+        tokens = tokens[:limit]
         if fault in ("bare", "list") or not request.get("stream"):
             return self._json(200, protocol.whole("".join(tokens), fault))
         delay = float(directives.get("delay", 0))
@@ -196,16 +202,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._event(protocol.event(token))
         if name and (place == "end" or int(place) >= first + len(tokens)):
             self._hold(self.server.holds[name])
-        for event in protocol.last(whole):
+        for event in protocol.last(whole, finish):
             self._event(event)
         return self._end_stream()
 
-    def _times_are_over(self, directives: dict[str, str]) -> bool:
-        if "times" not in directives:
-            return False
+    def _is_faulty(self, directives: dict[str, str]) -> bool:
+        if "name" not in directives:
+            return True
         with self.server.lock:
             self.server.counted[directives["name"]] += 1
-            return self.server.counted[directives["name"]] > int(directives["times"])
+            number = self.server.counted[directives["name"]]
+        after = int(directives.get("after", 0))
+        return after < number <= after + int(directives.get("times", sys.maxsize))
 
     def _tokens_to_send(self, fault: str, whole: str, partial_text: str) -> list[str]:
         if fault == "empty":
@@ -288,7 +296,7 @@ class _Protocol:
     def event(self, token: str) -> Any:
         raise NotImplementedError
 
-    def last(self, whole: str) -> Iterator[Any]:
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
         raise NotImplementedError
 
     def whole(self, text: str, fault: str) -> Any:
@@ -310,10 +318,11 @@ class _HuggingFace(_Protocol):
         fields = {"id": self._index, "text": token, "logprob": -0.5, "special": False}
         return {"index": self._index, "token": fields, "generated_text": None, "details": None}
 
-    def last(self, whole: str) -> Iterator[Any]:
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
         self._index += 1
         end = {"id": 2, "text": "</s>", "logprob": -0.1, "special": True}
-        details = {"finish_reason": "eos_token", "generated_tokens": self._index, "seed": None}
+        reason = "length" if finish == "length" else "eos_token"
+        details = {"finish_reason": reason, "generated_tokens": self._index, "seed": None}
         yield {"index": self._index, "token": end, "generated_text": whole, "details": details}
 
     def whole(self, text: str, fault: str) -> Any:
@@ -333,8 +342,9 @@ class _Completions(_Protocol):
         choice = {"index": 0, "text": token, "finish_reason": None, "logprobs": None}
         return _openai("text_completion", choice)
 
-    def last(self, whole: str) -> Iterator[Any]:
-        yield self.whole("", "")
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
+        choice = {"index": 0, "text": "", "finish_reason": finish, "logprobs": None}
+        yield _openai("text_completion", choice)
         yield "[DONE]"
 
     def whole(self, text: str, fault: str) -> Any:
@@ -343,16 +353,26 @@ class _Completions(_Protocol):
 
 
 class _Chat(_Protocol):
+    """Like most chat servers, this one cannot continue a partial reply, but can be asked to."""
+
+    def __init__(self, *, continues: bool) -> None:
+        self._continues = continues
+        self._repeated = ""  # what it repeats of its message, before the rest
+
     def message(self, request: dict[str, Any]) -> tuple[str, str]:
-        """Like most chat servers, this one cannot continue a partial reply."""
-        return [m["content"] for m in request["messages"] if m["role"] == "user"][-1], ""
+        *before, last = [m["content"] for m in request["messages"] if m["role"] == "user"]
+        if self._continues and request.get("continue_final_message"):
+            return last, request["messages"][-1]["content"]
+        instruction, asked, self._repeated = last.partition("its last words, which are: ")
+        return (before[-1], request["messages"][-2]["content"]) if asked else (instruction, "")
 
     def event(self, token: str) -> Any:
+        token, self._repeated = self._repeated + token, ""
         choice = {"index": 0, "delta": {"content": token}, "finish_reason": None}
         return _openai("chat.completion.chunk", choice)
 
-    def last(self, whole: str) -> Iterator[Any]:
-        choice = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
+        choice = {"index": 0, "delta": {}, "finish_reason": finish}
         yield _openai("chat.completion.chunk", choice)
         yield "[DONE]"
 

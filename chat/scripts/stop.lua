@@ -11,6 +11,6 @@ if not state then return 0 end
 local human = message_at(2 * state.answered)
 if human and human.id == message_id then
   if not state.reply then start_reply(state, human, cjson.decode(new_reply_json)) end
-  end_reply(state, 'stopped', '', ttl)
+  end_reply(state, {status = 'stopped'}, ttl)
 end
 return is_queued()

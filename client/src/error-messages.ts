@@ -9,5 +9,5 @@ const MESSAGES: Record<string, string> = {
 
 /** Return the message for the error code of a failed reply. */
 export function errorMessage(code: string | undefined): string {
-  return MESSAGES[code ?? ""] ?? "This reply could not be made.";
+  return MESSAGES[code ?? ""] ?? "The reply failed.";
 }

@@ -6,7 +6,7 @@ import { App } from "./page/app";
 import { ErrorBoundary } from "./page/error-boundary";
 import { ErrorPage } from "./page/error-page";
 import { openStorage } from "./storage";
-import "./styles.css";
+import "./styles/index.css";
 
 const storage = openStorage();
 const chats = new Chats(storage);

@@ -1,6 +1,6 @@
 // The messages of a chat that the server has not acknowledged, stored across reloads.
 
-import type { UnsentMessage } from "./reducer";
+import type { UnsentMessage } from "./chat-state";
 import { type BrowserStorage, TypedStorage } from "./storage";
 
 export class UnsentMessages {

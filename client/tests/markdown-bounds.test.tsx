@@ -4,8 +4,8 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
 
-import { parse } from "../src/page/markdown-parser";
 import { Markdown } from "../src/page/markdown";
+import { parse } from "../src/page/markdown-parser";
 
 const MAX_DURATION = 2_000; // ms
 const SIZE = 50_000; // characters

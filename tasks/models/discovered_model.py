@@ -62,13 +62,15 @@ class DiscoveredModel:
         partial_text: str,
         call: Call,
         retry: RetryPolicy | None = None,
+        *,
+        keep_text: bool = False,
     ) -> Iterator[ReplyItem]:
         """Yield the reply as `Model.answer` does."""
         retry = retry or RetryPolicy()
         model = self._model or (yield from self._discovered(call, retry))
         any_item = False
         try:
-            for item in model.answer(messages, partial_text, call, retry):
+            for item in model.answer(messages, partial_text, call, retry, keep_text=keep_text):
                 any_item = True
                 yield item
         except ModelError as error:
@@ -77,7 +79,7 @@ class DiscoveredModel:
                 raise
         else:
             return
-        yield from completions.answer(messages, partial_text, call, retry)
+        yield from completions.answer(messages, partial_text, call, retry, keep_text=keep_text)
 
     def _discovered(self, call: Call, retry: RetryPolicy) -> Generator[ReplyItem, None, Model]:
         while True:

@@ -32,6 +32,8 @@ class AnyModel(Protocol):
         partial_text: str,
         call: Call,
         retry: RetryPolicy | None = None,
+        *,
+        keep_text: bool = False,
     ) -> Iterator[ReplyItem]:
         """Yield the reply to ``messages`` as it arrives."""
 
@@ -54,6 +56,8 @@ class Failover:
         partial_text: str,
         call: Call,
         retry: RetryPolicy | None = None,
+        *,
+        keep_text: bool = False,
     ) -> Iterator[ReplyItem]:
         """Yield the reply as `Model.answer` does."""
         first_retry = RetryPolicy(has_successor=True)
@@ -61,7 +65,7 @@ class Failover:
         text = partial_text
         if permission is not Permission.OPEN:
             try:
-                items = self._first.answer(messages, text, call, first_retry)
+                items = self._first.answer(messages, text, call, first_retry, keep_text=keep_text)
                 for item in self._watched(items, call, permission):
                     if isinstance(item, Restart):
                         text = ""
@@ -72,7 +76,8 @@ class Failover:
             except _CANNOT_ANSWER:
                 call.time_left()  # raises if the time of both is over
         log.info("the second model is asked")
-        yield from self._second.answer(messages, text, call, first_retry.successor())
+        second_retry = first_retry.successor()
+        yield from self._second.answer(messages, text, call, second_retry, keep_text=keep_text)
 
     def _watched(
         self, items: Iterator[ReplyItem], call: Call, permission: Permission

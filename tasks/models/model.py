@@ -23,12 +23,14 @@ from tasks.models.failures import (
     TransientError,
 )
 from tasks.models.http import loggable_url, post
+from tasks.models.message_continuation import MessageContinuation
 from tasks.models.parameters import Body, Changes, Parameters, changed
 from tasks.models.refused_parameters import STATUSES, refused
 from tasks.models.reply_items import Finished, ReplyItem, Restart, Thinking
 from tasks.models.reply_text import ReplyText
+from tasks.models.rest_of_reply import RestOfReply, asking_for_rest
 from tasks.models.retry_policy import Abort, Failure, RetryPolicy
-from tasks.prompt import PromptMessage, estimate_tokens, trim_messages
+from tasks.prompt import PromptMessage, end_of, estimate_tokens, trim_messages
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +42,19 @@ class _Request:
     partial_text: str  # all text that was yielded, less what a `Restart` made void
     max_prompt_tokens: int
     changes: Changes  # of the parameters that this server has refused
+    keep_text: bool = False  # whether a server that cannot continue it is asked for the rest
     can_continue: bool = True  # whether the server can continue a partial reply, as far as known
     finished: Finished | None = None  # set by a request that has brought the end of the reply
 
     @property
     def replaces(self) -> bool:
         """Whether the answer replaces the partial text instead of continuing it."""
-        return bool(self.partial_text) and not self.can_continue
+        return bool(self.partial_text) and not self.can_continue and not self.keep_text
+
+    @property
+    def asks_for_rest(self) -> bool:
+        """Whether the person's side asks for the rest of the partial text."""
+        return bool(self.partial_text) and not self.can_continue and self.keep_text
 
     def adjust(self, failure: Failure) -> None:
         """Change what caused ``failure``, if it lies in the request."""
@@ -67,6 +75,7 @@ class Model:
         self._credentials = Credentials(settings.model_token, settings.model_headers)
         self._parameters = Parameters(loggable_url(url))
         self._name = settings.model_name
+        self._continuation = MessageContinuation(url, self._credentials)
         self._connections = ConnectionPool(settings.worker_concurrency)
         reserved = settings.max_new_tokens + estimate_tokens(settings.system_prompt or "")
         self._max_prompt_tokens = max(settings.model_context - reserved, 1)
@@ -77,6 +86,8 @@ class Model:
         partial_text: str,
         call: Call,
         retry: RetryPolicy | None = None,
+        *,
+        keep_text: bool = False,
     ) -> Iterator[ReplyItem]:
         """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
@@ -84,20 +95,24 @@ class Model:
         strings that follow it. A `RetryNotice` comes before a pause that may be long. The last item
         is `Finished`. ``retry`` is a policy that knows of earlier failures for this message.
 
+        With ``keep_text`` no `Restart` comes: a server that cannot continue ``partial_text`` is
+        asked for the rest of it.
+
         Raises:
             ModelUnavailable, ModelTimeout, ModelRefused: The reply is not complete.
             Cancelled: The call was cancelled.
         """
         try:
-            yield from self._answer(messages, partial_text, call, retry or RetryPolicy())
+            changes = self._parameters.changes
+            request = _Request(partial_text, self._max_prompt_tokens, changes, keep_text)
+            yield from self._answer(messages, request, call, retry or RetryPolicy())
         except ModelError as error:
             log.warning("no answer from %s: %s: %s", loggable_url(self._url), error.code, error)
             raise
 
     def _answer(
-        self, messages: Sequence[PromptMessage], partial_text: str, call: Call, retry: RetryPolicy
+        self, messages: Sequence[PromptMessage], request: _Request, call: Call, retry: RetryPolicy
     ) -> Iterator[ReplyItem]:
-        request = _Request(partial_text, self._max_prompt_tokens, self._parameters.changes)
         while True:
             length_before = len(request.partial_text)
             try:
@@ -107,7 +122,8 @@ class Model:
                 return
             except (TransientError, CannotContinue, ModelRefused) as error:
                 failure: Failure = error
-            progress = request.can_continue and len(request.partial_text) > length_before
+            adds = request.can_continue or request.keep_text
+            progress = adds and len(request.partial_text) > length_before
             decision = retry.decide(failure, progress=progress, time_left=call.time_left())
             if isinstance(decision, Abort):
                 raise decision.error
@@ -141,10 +157,15 @@ class Model:
         self, messages: Sequence[PromptMessage], request: _Request, call: Call
     ) -> Iterator[str | Thinking | Restart]:
         """Send one request. Yields the reply's text as far as it is certain."""
-        to_continue = "" if request.replaces else request.partial_text
+        partial_text = "" if request.replaces else request.partial_text
         # Text that was pending in an earlier request comes again.
-        reply = ReplyText(to_continue, self._adapter.stop_sequence)
-        # The partial text is part of the prompt too.
+        reply = ReplyText(partial_text, self._adapter.stop_sequence)
+        # The partial text is part of the prompt too, and it may be longer than the prompt.
+        to_continue = end_of(partial_text, request.max_prompt_tokens * 3 // 4)
+        rest = None
+        if request.asks_for_rest:
+            rest = RestOfReply(to_continue)
+            messages, to_continue = asking_for_rest(messages, to_continue), ""
         trimmed = trim_messages(messages, request.max_prompt_tokens - estimate_tokens(to_continue))
         body = changed(
             self._adapter.request_body(trimmed, to_continue, request.max_prompt_tokens),
@@ -153,7 +174,8 @@ class Model:
         accepted = False
         try:
             with post(self._connections, self._url, self._credentials, body, call) as response:
-                if not self._adapter.can_continue(response):
+                continues = self._adapter.can_continue(response)
+                if not continues and not (to_continue and self._continuation.is_supported()):
                     request.can_continue = False
                     if to_continue:
                         raise CannotContinue("the server has begun another reply")
@@ -166,9 +188,10 @@ class Model:
                     if isinstance(item, Thinking):
                         yield item
                     elif isinstance(item, Restart):
-                        yield item
-                        reply = ReplyText("", self._adapter.stop_sequence)
-                    elif certain := reply.add(item):
+                        if not request.keep_text:
+                            yield item
+                            reply = ReplyText("", self._adapter.stop_sequence)
+                    elif certain := reply.add(rest.add(item) if rest else item):
                         yield certain
                     if reply.stopped:
                         break
@@ -179,6 +202,8 @@ class Model:
             if isinstance(error, BadRequest) and cannot:
                 raise CannotContinue(str(error)) from error
             raise
+        if rest and (certain := reply.add(rest.finish())):
+            yield certain
         if certain := reply.finish():
             yield certain
         finish = "stop" if reply.stopped else answer.finish

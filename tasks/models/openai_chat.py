@@ -29,4 +29,9 @@ class OpenAIChat:
         self, messages: Sequence[PromptMessage], partial_text: str, max_prompt_tokens: int
     ) -> dict[str, Any]:
         chat = chat_messages(messages, partial_text, self._settings.system_prompt)
-        return {"messages": chat, **common_parameters(self._settings)}
+        body = {"messages": chat, **common_parameters(self._settings)}
+        if partial_text:
+            # vLLM, TGI and llama.cpp continue the last message with these. llama.cpp does so
+            # without, too. https://github.com/vllm-project/vllm/pull/8942
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        return body

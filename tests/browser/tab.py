@@ -77,8 +77,6 @@ class Tab:
         self.field.fill(text)
         self.field.press("Enter")
 
-    say = send  # the old name, in test_silence.py and test_no_worker.py
-
     def ask(self, text: str) -> Locator:
         """Send a message, wait for its complete reply, and return the reply."""
         replies = self.replies.count()

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests import directives
 from tests.processes import wait_until
 
-ENDED = "This chat has come to its end"
+ENDED = "This chat has ended"
 
 
 def status_of(system, token):
@@ -64,7 +64,7 @@ def test_a_chat_is_exported_as_markdown(tab):
         tab.button("Export").click()
     assert re.fullmatch(r"chat-\d{4}-\d\d-\d\dT\d{4}\.md", download.value.suggested_filename)
     exported = Path(download.value.path()).read_text()
-    assert re.match(r"# Chat of Ada\n\nBegun \d{4}-", exported)
+    assert re.match(r"# Chat of Ada\n\nStarted \d{4}-", exported)
     assert re.search(r"## Ada · \d{4}-\S+\n\nsome \*\*bold\*\* words\n", exported)
     assert re.search(r"## Bot · \d{4}-\S+\n\necho: some \*\*bold\*\* words\n", exported)
 
@@ -117,7 +117,7 @@ def test_a_chat_that_ends_moves_its_unsent_messages_and_its_draft_to_the_new_one
     tab.visitor.context.set_offline(False)
     expect(tab.page.get_by_role("heading", name=ENDED)).to_be_visible()
     expect(tab.text(tab.replies)).to_have_text(["echo: hello"])
-    expect(tab.button("Begin again")).to_be_focused()
+    expect(tab.button("Start again")).to_be_focused()
     tab.page.keyboard.press("Enter")
     expect(tab.text(tab.replies)).to_have_text(["echo: not sent yet"])
     expect(tab.field).to_have_value("nor finished")

@@ -6,16 +6,16 @@ from playwright.sync_api import expect
 
 from tests import directives
 
-ERROR_REPLIES = "The model could not answer this message."
+REASON = "The model could not answer this message."
 
 
 def test_a_failed_reply_shows_the_reason_and_can_be_retried(tab, system):
     tab.send(directives.fails_once(system))
-    expect(tab.replies.last).to_contain_text(ERROR_REPLIES)
+    expect(tab.replies.last).to_contain_text(REASON)
     tab.button("Retry").click()
     tab.expect_reply("echo: please")
     expect(tab.replies).to_have_count(1)
-    expect(tab.log).not_to_contain_text(ERROR_REPLIES)
+    expect(tab.log).not_to_contain_text(REASON)
 
 
 def test_only_the_last_reply_can_be_retried(tab, system):
@@ -37,12 +37,12 @@ def test_only_the_last_reply_can_be_retried(tab, system):
 
 def test_the_message_of_an_earlier_failed_reply_can_be_sent_again(tab, system):
     tab.send(directives.fails_once(system))
-    expect(tab.replies.last).to_contain_text(ERROR_REPLIES)
+    expect(tab.replies.last).to_contain_text(REASON)
     tab.ask("something else")
     tab.button("Ask again").click()
     expect(tab.replies).to_have_count(3)
     tab.expect_reply("echo: please")
-    expect(tab.replies.first).to_contain_text(ERROR_REPLIES)
+    expect(tab.replies.first).to_contain_text(REASON)
 
 
 def test_a_message_that_is_too_long_stays_with_the_reason_and_can_be_edited(tab):

@@ -1,4 +1,4 @@
-"""No worker is there: the page shows a notice instead of the typing indicator."""
+"""No worker runs: the page shows a notice instead of the typing indicator."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def test_a_notice_is_shown_for_an_unserved_message_and_for_a_partial_reply(tab, system, tmp_path):
     with directives.held(system, at=3) as hold:
-        tab.say(hold.ask)
+        tab.send(hold.ask)
         expect(tab.typing).to_be_visible()
         expect(tab.log.get_by_text(NOTICE)).to_be_visible(timeout=NOTICE_TIMEOUT)
         expect(tab.typing).to_have_count(0)

@@ -9,7 +9,7 @@ from tests.browser.test_accessibility import expect_nothing_cut_off
 from tests.nginx import Nginx
 from tests.processes import free_port, wait_until
 
-ERROR_REPLIES = "The server answers, but refuses this page's connection."
+REFUSED = "The server answers, but refuses this page's connection."
 
 
 def refusals(system) -> list[str]:
@@ -72,7 +72,7 @@ def test_a_proxy_that_breaks_the_handshake_is_reported_in_the_page_and_the_log(
         tab = visitor(viewport={"width": 360, "height": 800}).open(nginx.url)
         tab.name.fill("Ada")
         tab.button("Start chat").click()
-        expect(tab.status).to_contain_text(ERROR_REPLIES)
+        expect(tab.status).to_contain_text(REFUSED)
         expect_nothing_cut_off(tab)
         cause = cause.replace("PORT", str(nginx.port))
         wait_until(lambda: any(cause in line for line in refusals(system)), within=10)
@@ -86,9 +86,9 @@ def test_a_proxy_or_a_server_that_is_down_is_not_reported_as_a_refusal(visitor, 
         tab = visitor().open(nginx.url).start_chat()
     expect(tab.status).to_have_text("Offline")
     with Nginx(tmp_path, free_port(), port=nginx.port):
-        expect(tab.status).to_have_text("Out of reach right now")
+        expect(tab.status).to_have_text("Not available right now")
     with Nginx(tmp_path, system.web.port, port=nginx.port, host=""):
-        expect(tab.status).to_contain_text(ERROR_REPLIES)
+        expect(tab.status).to_contain_text(REFUSED)
     expect(tab.status).to_have_text("Offline")
     with Nginx(tmp_path, system.web.port, port=nginx.port):
         tab.expect_connected()

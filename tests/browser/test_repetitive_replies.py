@@ -104,7 +104,7 @@ def test_after_another_error_the_chat_can_be_saved_from_the_error_page(tab):
     tab.page.add_init_script(f"({FAULT})(); window.faulty = sessionStorage.faulty")
     tab.page.evaluate("sessionStorage.faulty = 'header'")
     tab.page.reload()
-    expect(tab.page.get_by_role("heading", level=1)).to_have_text("This page ran into an error")
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("This page has failed")
     with tab.page.expect_download() as download:
         tab.button("Save this chat").click()
     transcript = download.value.path().read_text()

@@ -14,7 +14,7 @@ from celery import Celery
 from chat.mailbox import Mailbox
 from chat.worker_presence import HEARTBEAT_INTERVAL, last_seen, write_heartbeat
 from tasks.heartbeat import TICK_INTERVAL
-from terminal.transcript import NOBODY
+from terminal.delays import NOBODY
 from tests import directives
 from tests.clients import Events, Plain, begin
 from tests.processes import Worker, wait_until

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from terminal.liveness import MAX_CHECK_GAP, PING_AFTER_DUE, PING_AFTER_IDLE, PONG_TIMEOUT
+from terminal.keepalive import MAX_CHECK_GAP, PING_AFTER_DUE, PING_AFTER_IDLE, PONG_TIMEOUT
+from terminal.token_file import TokenFile
 from tests import directives
 from tests.clients import begin
 from tests.pty_terminal import person, piping, saved_messages
@@ -56,7 +57,7 @@ def test_messages_that_are_typed_while_the_connection_is_lost_are_sent_later_in_
     system.web.kill()
     ada.sees(LOST)
     ada.types("first")
-    ada.sees("Your message is kept, and sent once the connection is back.")
+    ada.sees("Your message is kept, and will be sent when the connection is back.")
     ada.types("second")
     system.web.start()
     ada.sees("echo: first")
@@ -74,7 +75,7 @@ def test_ctrl_c_withdraws_a_message_that_is_not_sent_yet(system, ada, token_file
     system.web.kill()
     ada.sees(LOST)
     ada.types("no, rather not")
-    ada.sees("Your message is kept, and sent once the connection is back.")
+    ada.sees("Your message is kept, and will be sent when the connection is back.")
     ada.presses("c")
     ada.sees("Your message was not sent.")
     ada.is_asked()
@@ -146,7 +147,7 @@ def test_a_pipe_prints_a_reply_completely_and_once_although_the_web_process_is_k
         assert chat.stderr.read() in ("", f"{LOST}\n")  # on a slow machine it takes a while
 
 
-BUSY = "The chat is busy. Your message is kept, and sent again in 3 s; Ctrl-C withdraws it."
+BUSY = "The chat is busy. Your message is kept, and will be sent again in 3 s; Ctrl-C withdraws it."
 
 
 @pytest.fixture
@@ -181,8 +182,7 @@ def test_ctrl_c_withdraws_a_message_that_a_busy_chat_refuses(system, ada, token_
 
 def test_a_pipe_reports_a_busy_chat_on_standard_error(system, tmp_path):
     token_file = tmp_path / "token"
-    token_file.touch(0o600)
-    token_file.write_text(begin(system.web.url))
+    TokenFile(token_file).save(begin(system.web.url))
     options = ("--token-file", str(token_file))
     system.client.config_set("maxmemory", "1mb")
     try:
@@ -208,7 +208,7 @@ def test_ctrl_c_cancels_a_new_chat_that_does_not_begin(system, ada):
         ada.types("/new")
         ada.sees("Still waiting for the chat at")
         ada.presses("c")
-        ada.sees("No new chat was begun.")
+        ada.sees("No new chat was started.")
         ada.is_asked()
     finally:
         system.web.thaw()

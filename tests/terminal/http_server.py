@@ -6,6 +6,9 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+TOKEN = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+SESSION_ENDED = b'{"detail": "Session expired or does not exist"}'  # the body of a 400
+
 
 @contextmanager
 def http_server(status, body=b"", at=None, **headers):

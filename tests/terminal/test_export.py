@@ -20,7 +20,7 @@ CONVERSATION = Conversation(
 def test_an_export_has_each_speaker_each_time_and_how_each_reply_ended():
     assert markdown(CONVERSATION).split("\n\n") == [
         "# A chat with Ada",
-        "Begun t0",
+        "Started t0",
         "**Ada** (t1)",
         "Hello",
         "**Bot** (t2)",

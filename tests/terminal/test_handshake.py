@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from terminal.errors import Failed
-from terminal.websocket_client import ConnectionLostError, WebSocketClient
-from tests.terminal.http_server import http_server
-from tests.terminal.test_http_client import SESSION_ENDED, TOKEN
+from terminal.errors import ConnectionLostError, Failed
+from terminal.websocket_client import WebSocketClient
+from tests.terminal.http_server import SESSION_ENDED, TOKEN, http_server
 
 
 def test_the_token_is_in_a_header_and_not_in_the_url():
@@ -28,9 +27,9 @@ def test_the_token_is_in_a_header_and_not_in_the_url():
         (200, "by WebSocket (HTTP 200); a proxy"),
         (400, "by WebSocket (HTTP 400); a proxy"),
         (404, "by WebSocket (HTTP 404); a proxy"),
-        (429, "too many connections from here"),
-        (500, "takes no connection right now (HTTP 500)"),
-        (503, "takes no connection right now (HTTP 503)"),
+        (429, "too many connections to the chat from here"),
+        (500, "accepts no connection right now (HTTP 500)"),
+        (503, "accepts no connection right now (HTTP 503)"),
     ],
 )
 def test_a_refusal_has_a_reason_and_allows_another_attempt(status, message):

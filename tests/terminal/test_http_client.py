@@ -7,11 +7,8 @@ import json
 import pytest
 
 from terminal.errors import Failed
-from terminal.http_client import begin_session, check_url, is_alive
-from tests.terminal.http_server import http_server
-
-TOKEN = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
-SESSION_ENDED = b'{"detail": "Session expired or does not exist"}'
+from terminal.http_client import check_url, create_session, is_alive
+from tests.terminal.http_server import SESSION_ENDED, TOKEN, http_server
 
 
 @pytest.mark.parametrize(
@@ -31,7 +28,7 @@ def test_an_address_may_be_written_in_several_ways(given, expected):
     "given", ["", "chat", "ftp://x", "http://", "http://[::1", "http://x:99999"]
 )
 def test_a_text_that_is_not_an_address_is_refused(given):
-    with pytest.raises(Failed, match="is no address of a chat"):
+    with pytest.raises(Failed, match="is not the address of a chat"):
         check_url(given)
 
 
@@ -41,21 +38,26 @@ def test_a_text_that_is_not_an_address_is_refused(given):
         (404, b"<html>", {}, r"is not this chat \(HTTP 404\)"),
         (200, b"{}", {}, "is not this chat"),
         (200, b'{"token": "../x"}', {}, "is not this chat"),
-        (400, b'{"detail": {"msg": "Enter a valid name"}}', {}, "does not take this name: Enter a"),
-        (429, b"", {"Retry_After": "7"}, "try again in 7 seconds"),
-        (503, b"", {}, "cannot begin a session right now"),
+        (
+            400,
+            b'{"detail": {"msg": "Enter a valid name"}}',
+            {},
+            "does not accept this name",
+        ),
+        (429, b"", {"Retry_After": "7"}, "Try again in 7 seconds"),
+        (503, b"", {}, "is not available right now"),
         (307, b"", {"Location": "http://other.example/token"}, "has moved to http://other.example"),
     ],
 )
 def test_a_server_that_begins_no_session_is_reported(status, body, headers, message):
     with http_server(status, body, **headers) as (url, _), pytest.raises(Failed, match=message):
-        begin_session(url, "Ada")
+        create_session(url, "Ada")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://a..b"])
 def test_an_address_where_nothing_answers_is_reported(url):
     with pytest.raises(Failed, match="Nothing answers at"):
-        begin_session(url, "Ada")
+        create_session(url, "Ada")
 
 
 def test_a_session_is_alive_until_the_server_says_that_it_has_ended():
@@ -87,7 +89,7 @@ def test_no_other_answer_means_that_a_session_has_ended(status, body):
 def test_the_token_is_never_part_of_a_url():
     with http_server(200, json.dumps({"token": TOKEN}).encode()) as (url, received):
         is_alive(url, TOKEN)
-        begin_session(url, "Ada")
+        create_session(url, "Ada")
     lines = [line for line, _ in received]
     assert lines == ["GET /refresh_token HTTP/1.1", "POST /token HTTP/1.1"]
     assert received[0][1]["Authorization"] == f"Bearer {TOKEN}"

@@ -7,13 +7,12 @@ import signal
 from contextlib import nullcontext
 
 import pytest
-import requests
 
 from terminal import interactive
 from terminal.session_client import SessionClient
 from tests import directives
 from tests.clients import begin, history
-from tests.pty_terminal import person, saved_messages
+from tests.pty_terminal import erase, person, saved_messages
 
 
 def test_a_reply_is_printed_as_it_comes(system, ada):
@@ -73,7 +72,7 @@ def test_a_ctrl_c_after_a_reply_does_not_stop_the_next_one(system, monkeypatch):
     lines = iter(["one", directives.words(20, delay=0.02), "/quit"])
 
     class CtrlCAfterReply(SessionClient):
-        """Raises SIGINT once, after the first reply has come and before the next interactive."""
+        """Raises SIGINT once, after the first reply has come and before the next prompt."""
 
         pressed = False
 
@@ -160,17 +159,16 @@ def test_bytes_that_are_no_text_break_nothing(system):
 def test_a_silent_model_is_mentioned_once(system, ada):
     with directives.held(system, at=0) as hold:
         ada.types(hold.ask)
-        ada.sees("The reply has not begun yet.")
+        ada.sees("The reply has not started yet.")
         hold.release()
         ada.sees("w11")
         ada.is_asked()
-    assert ada.screen.count("has not begun yet") == 1
+    assert ada.screen.count("has not started yet") == 1
 
 
 def test_the_end_of_a_chat_is_reported_and_a_command_begins_another(system, ada, token_file):
-    token = token_file.read_text().strip()
-    requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
-    ada.sees("This chat has expired or was erased. /new begins another.")
+    erase(system.web.url, token_file)
+    ada.sees("This chat has expired or was erased. /new starts another one.")
     ada.types("hello?")
     ada.sees("This chat has expired or was erased.")
     ada.is_asked()
@@ -185,7 +183,7 @@ def test_a_retry_in_an_erased_chat_is_refused(system, ada, token_file):
     ada.types("hello")
     ada.sees("echo: hello")
     ada.is_asked()
-    requests.delete(f"{system.web.url}/token?token={token_file.read_text().strip()}", timeout=20)
-    ada.sees("/new begins another.")
+    erase(system.web.url, token_file)
+    ada.sees("/new starts another one.")
     ada.types("/retry")
     ada.sees("This chat has expired or was erased.")

@@ -10,14 +10,13 @@ import subprocess
 import termios
 
 import pytest
-import requests
 
+from terminal.token_file import TokenFile
 from tests import directives
 from tests.clients import begin
 from tests.processes import ROOT, free_port, wait_until
-from tests.pty_terminal import CHAT, pipe, piping
-from tests.terminal.http_server import http_server
-from tests.terminal.test_http_client import TOKEN
+from tests.pty_terminal import CHAT, erase, pipe, piping
+from tests.terminal.http_server import TOKEN, http_server
 
 
 def error_in(run):
@@ -67,8 +66,8 @@ def test_a_pipe_can_continue_a_chat(system, tmp_path):
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("", "There is nothing to say: standard input is empty."),
-        (" \n", "There is nothing to say: standard input is empty."),
+        ("", "Standard input is empty: there is no message to send."),
+        (" \n", "Standard input is empty: there is no message to send."),
         ("x" * 4001, "That message is too long. Please shorten it."),
         ("x" * 70_000, "That message is too long."),
         (
@@ -86,7 +85,7 @@ def test_the_reason_why_there_is_no_reply_is_printed(system, text, error):
 @pytest.mark.parametrize("name", [" ", "x" * 101])
 def test_a_refused_name_is_reported(system, name):
     run = pipe(system.web.url, "hello", "--name", name)
-    assert error_in(run) == "The chat does not take this name: Enter a valid name."
+    assert error_in(run) == "The chat does not accept this name: Enter a valid name."
     assert run.returncode == 1
 
 
@@ -97,16 +96,14 @@ def test_an_address_without_a_chat_is_reported():
 
 
 def test_a_chat_that_is_erased_meanwhile_is_reported(system, tmp_path):
-    token = begin(system.web.url)
     token_file = tmp_path / "token"
-    token_file.touch(0o600)
-    token_file.write_text(token)
+    TokenFile(token_file).save(begin(system.web.url))
     with (
         directives.held(system, at=3) as hold,
         piping(system.web.url, hold.ask, "--token-file", str(token_file)) as chat,
     ):
         hold.wait()
-        requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
+        erase(system.web.url, token_file)
         assert chat.stderr.read() == "Error: This chat has expired or was erased.\n"
         assert chat.wait() == 1
 
@@ -149,7 +146,7 @@ def test_an_error_from_a_server_cannot_control_the_terminal():
     with http_server(400, hostile) as (url, _):
         run = pipe(url, "hello")
     assert run.stderr.decode() == (
-        "Error: The chat does not take this name: \ufffd]0;owned\ufffd.\n"
+        "Error: The chat does not accept this name: \ufffd]0;owned\ufffd.\n"
     )
 
 
@@ -170,7 +167,10 @@ def test_a_reader_that_closes_the_pipe_during_a_reply_is_no_error(system):
 
 @pytest.mark.parametrize(
     ("closed", "code", "stderr"),
-    [("<&-", 1, b"Error: There is nothing to say: standard input is empty.\n"), (">&-", 0, b"")],
+    [
+        ("<&-", 1, b"Error: Standard input is empty: there is no message to send.\n"),
+        (">&-", 0, b""),
+    ],
 )
 def test_a_stream_that_is_closed_from_the_start_is_no_bug(system, closed, code, stderr):
     command = f"{' '.join(CHAT)} --url {system.web.url} {closed}"

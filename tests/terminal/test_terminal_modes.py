@@ -14,9 +14,8 @@ import pytest
 
 from tests import directives
 from tests.pty_terminal import CHAT, PROMPT, Person, person
-from tests.terminal.http_server import http_server
+from tests.terminal.http_server import TOKEN, http_server
 
-TOKEN = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 END_SIGNALS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 RARE_END_SIGNALS = (signal.SIGUSR1, signal.SIGALRM, signal.SIGXCPU)
 PARTIAL = "echo: please w0"

@@ -6,14 +6,12 @@ import stat
 import uuid
 
 import pytest
-import requests
 
 from terminal.errors import Failed
 from terminal.token_file import TokenFile
 from tests.clients import begin
-from tests.pty_terminal import person, pipe, saved_messages
-from tests.terminal.http_server import http_server
-from tests.terminal.test_http_client import TOKEN
+from tests.pty_terminal import erase, person, pipe, saved_messages
+from tests.terminal.http_server import TOKEN, http_server
 
 
 def test_a_token_file_is_readable_by_its_owner_alone(tmp_path):
@@ -44,7 +42,7 @@ def test_a_file_with_other_content_is_left_alone(tmp_path, content):
     path = tmp_path / "letter"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(Failed, match="holds no chat's token; name another file"):
+    with pytest.raises(Failed, match="does not contain a token"):
         TokenFile(path).load()
     assert path.read_bytes() == content
 
@@ -74,12 +72,10 @@ def test_a_chat_continues_from_its_token_file(system, ada, token_file):
 
 
 def test_the_token_file_of_an_ended_chat_begins_a_new_one(system, token_file):
-    token = begin(system.web.url)
-    token_file.touch(0o600)
-    token_file.write_text(token)
-    requests.delete(f"{system.web.url}/token?token={token}", timeout=20)
+    TokenFile(token_file).save(begin(system.web.url))
+    erase(system.web.url, token_file)
     with person(system.web.url, "--token-file", str(token_file)) as ada:
-        ada.sees("has ended; this is a new one.")
+        ada.sees("has ended. This is a new one.")
         ada.is_asked()
         ada.types("hello")
         ada.sees("echo: hello")

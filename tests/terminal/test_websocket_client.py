@@ -9,18 +9,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from terminal import liveness, websocket_client
-from terminal.websocket_client import ConnectionSilentError, WebSocketClient
+from terminal import keepalive, websocket_client
+from terminal.errors import ConnectionSilentError
+from terminal.websocket_client import WebSocketClient
 from tests.terminal.websocket_server import text_frame, websocket_server
 
 
 @pytest.fixture(autouse=True)
 def _a_tenth_of_all_times(monkeypatch):
     for module, name in (
-        (liveness, "MAX_CHECK_GAP"),
-        (liveness, "PONG_TIMEOUT"),
-        (liveness, "PING_AFTER_DUE"),
-        (liveness, "PING_AFTER_IDLE"),
+        (keepalive, "MAX_CHECK_GAP"),
+        (keepalive, "PONG_TIMEOUT"),
+        (keepalive, "PING_AFTER_DUE"),
+        (keepalive, "PING_AFTER_IDLE"),
         (websocket_client, "CHECK_INTERVAL"),
         (websocket_client, "STALL_TIMEOUT"),
     ):
@@ -72,7 +73,7 @@ def test_any_frame_that_follows_a_ping_keeps_the_connection(answer):
 
 def test_a_large_frame_over_a_slow_network_is_received_although_no_other_comes_meanwhile():
     text = json.dumps({"type": "history", "messages": ["x" * 400]})
-    seconds = 2.5 * (liveness.PING_AFTER_DUE + liveness.PONG_TIMEOUT)
+    seconds = 2.5 * (keepalive.PING_AFTER_DUE + keepalive.PONG_TIMEOUT)
 
     def serve(connection, _):
         frame = text_frame(text)

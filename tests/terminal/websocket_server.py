@@ -8,7 +8,7 @@ import socket
 import threading
 from contextlib import contextmanager, suppress
 
-from terminal.websocket_client import SUBPROTOCOL
+from terminal.handshake import SUBPROTOCOL
 
 ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 

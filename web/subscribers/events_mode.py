@@ -90,7 +90,9 @@ class EventsSubscriber(Subscriber):
                 case "message":
                     self._accept(request["id"], request["msg"])
                 case "retry":
-                    self._retry(request["id"])
+                    self._retry(request["id"], request.get("msg"))
+                case "continue":
+                    self._continue(request["id"])
                 case "stop":
                     self._actions.stop(self.token, request.get("id"))
         except ChatError as error:
@@ -101,9 +103,14 @@ class EventsSubscriber(Subscriber):
             self._acknowledge(message_id, self._actions.accept(self.token, message_id, text))
         self._worker_watch.check(self)
 
-    def _retry(self, message_id: str) -> None:
+    def _retry(self, message_id: str, text: str | None) -> None:
         with self.buffering():
-            self._acknowledge(message_id, self._actions.retry(self.token, message_id))
+            self._acknowledge(message_id, self._actions.retry(self.token, message_id, text))
+        self._worker_watch.check(self)
+
+    def _continue(self, message_id: str) -> None:
+        with self.buffering():
+            self._acknowledge(message_id, self._actions.continue_reply(self.token, message_id))
         self._worker_watch.check(self)
 
     def _acknowledge(self, message_id: str, position: int) -> None:

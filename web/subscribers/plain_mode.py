@@ -19,6 +19,9 @@ from web.transport.websocket import WebSocket
 
 _PLAIN = PlainSchema()
 
+# How a reply has ended: its id, status and length. It ends again after it was continued.
+_Ended = tuple[str, str, int]
+
 
 class PlainSubscriber(Subscriber):
     """A WebSocket without our subprotocol, such as that of the tutorial's client."""
@@ -36,14 +39,14 @@ class PlainSubscriber(Subscriber):
         super().__init__(websocket, token, request_resync)
         self._actions = actions
         ended = _ended_replies(at_handshake)
-        # Only replies from this index on can be new: a retry may replace the last one.
+        # Only replies from this index on can be new: the last one may be retried or continued.
         self._first = max(0, len(ended) - 1)
-        # The ids of those that were sent, or had ended before.
-        self._sent: set[str] = {reply["id"] for reply in ended[self._first :]}
+        # Those that were sent, or had ended before.
+        self._sent: set[_Ended] = {_ended(reply, _text(reply)) for reply in ended[self._first :]}
 
     def on_session(self, session: Session) -> None:
         for reply in _ended_replies(session)[self._first :]:
-            self._send_reply(reply, reply["msg"].removeprefix(BOT))
+            self._send_reply(reply, _text(reply))
 
     def on_event(self, event: SessionEvent) -> None:
         if event.type in ("reply", "failed"):
@@ -62,9 +65,10 @@ class PlainSubscriber(Subscriber):
             self._send(new_id(), error.msg, timestamp(), error.code)
 
     def _send_reply(self, reply: dict[str, Any], text: str) -> None:
-        if reply["id"] in self._sent:
+        ended = _ended(reply, text)
+        if ended in self._sent:
             return
-        self._sent.add(reply["id"])
+        self._sent.add(ended)
         if reply["status"] == "failed":
             self._send(
                 reply["id"], error_message(reply["error"]), reply["timestamp"], reply["error"]
@@ -77,6 +81,15 @@ class PlainSubscriber(Subscriber):
         if error:
             frame["error"] = error
         self.websocket.send(json.dumps(_PLAIN.dump(frame)))
+
+
+def _text(stored: dict[str, Any]) -> str:
+    text: str = stored["msg"].removeprefix(BOT)
+    return text
+
+
+def _ended(reply: dict[str, Any], text: str) -> _Ended:
+    return reply["id"], reply["status"], len(text)
 
 
 def _ended_replies(session: Session) -> list[dict[str, Any]]:

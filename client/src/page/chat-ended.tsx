@@ -12,13 +12,13 @@ export function ChatEnded({ unsentCount, busy, onStart }: Props) {
   useEffect(() => button.current?.focus(), []);
   return (
     <section className="ended" aria-labelledby="ended">
-      <h2 id="ended">This chat has come to its end</h2>
+      <h2 id="ended">This chat has ended</h2>
       <p>
-        Chats are forgotten when nothing is said for a while.
-        {unsentCount > 0 && " What you wrote last was not sent; it will be the beginning of the new one."}
+        A chat is deleted when nobody writes for a while.
+        {unsentCount > 0 && " Your unsent messages will be sent in the new chat."}
       </p>
       <button ref={button} className="primary" disabled={busy} onClick={onStart}>
-        Begin again
+        Start again
       </button>
     </section>
   );

@@ -19,7 +19,7 @@ export function ChatList({ chats, currentId, navigate }: Props) {
         {entries.map(({ id, title, name, used }) => (
           <li key={id}>
             <Link to={chatPath(id)} navigate={navigate} current={id === currentId}>
-              <span className="title" dir="auto">{title || "Nothing said yet"}</span>
+              <span className="title" dir="auto">{title || "No messages yet"}</span>
               <span className="muted">
                 <bdi>{name}</bdi> · <Timestamp value={used} />
               </span>

@@ -1,10 +1,10 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
+import { unanswered } from "../chat-state";
 import type { ChatEntry, Chats } from "../chats";
 import { Drafts } from "../drafts";
-import { unanswered } from "../reducer";
+import { fileName, toMarkdown } from "../export";
 import type { BrowserStorage } from "../storage";
-import { fileName, toMarkdown } from "../transcript";
 import { UnsentMessages } from "../unsent-messages";
 import { ChatEnded } from "./chat-ended";
 import { ChatList } from "./chat-list";
@@ -14,9 +14,9 @@ import { downloadMarkdown } from "./download";
 import { EraseDialog } from "./erase-dialog";
 import { MessageList } from "./message-list";
 import { Link, type Navigate } from "./router";
-import { useConnection } from "./use-connection";
 import { useDraft } from "./use-draft";
 import { useNewChat } from "./use-new-chat";
+import { useSessionClient } from "./use-session-client";
 
 interface Props {
   entry: ChatEntry;
@@ -27,7 +27,7 @@ interface Props {
 
 /** One chat, connected to the server. */
 export function ChatScreen({ entry, chats, storage, navigate }: Props) {
-  const [connection, { chat, status, failure }] = useConnection(entry, storage);
+  const [client, { chat, status, failure }] = useSessionClient(entry, storage);
   const [draft, setDraft] = useDraft(entry.id, storage);
   const [isListOpen, setListOpen] = useState(false);
   const { start, busy, problem } = useNewChat(chats, navigate);
@@ -66,7 +66,7 @@ export function ChatScreen({ entry, chats, storage, navigate }: Props) {
   };
 
   const onEdit = (id: string) => {
-    const text = connection.removeUnsent(id);
+    const text = client.removeUnsent(id);
     setDraft(draft.trim() ? `${text}\n${draft}` : text);
     field.current?.focus();
   };
@@ -93,7 +93,7 @@ export function ChatScreen({ entry, chats, storage, navigate }: Props) {
         <ConnectionStatusView
           status={status}
           failure={failure}
-          onReconnect={() => connection.reconnectNow()}
+          onReconnect={() => client.connection.reconnectNow()}
         />
         <div className="actions">
           <button
@@ -120,7 +120,7 @@ export function ChatScreen({ entry, chats, storage, navigate }: Props) {
             chat={chat}
             status={status}
             name={entry.name}
-            connection={connection}
+            client={client}
             onEdit={onEdit}
           />
           <p role="alert" className="notice">
@@ -134,8 +134,8 @@ export function ChatScreen({ entry, chats, storage, navigate }: Props) {
               draft={draft}
               setDraft={setDraft}
               canStop={isReplyPending && status === "connected"}
-              onSend={(text) => connection.sendMessage(text)}
-              onStop={() => connection.stop()}
+              onSend={(text) => client.sendMessage(text)}
+              onStop={() => client.stop()}
             />
           )}
         </div>

@@ -10,7 +10,7 @@ const STATUS_TEXTS: Record<ConnectionStatus, string> = {
 const FAILURE_TEXTS: Record<ConnectionFailure, string> = {
   refused:
     "The server answers, but refuses this page's connection. If you run it behind a proxy, the server's log says why.",
-  busy: "Out of reach right now",
+  busy: "Not available right now",
 };
 
 interface Props {

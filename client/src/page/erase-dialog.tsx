@@ -1,6 +1,6 @@
 import { type RefObject, useState } from "react";
 
-import { eraseSession, RequestError } from "../sessions";
+import { eraseSession, RequestError } from "../http-client";
 
 interface Props {
   dialog: RefObject<HTMLDialogElement>;
@@ -28,7 +28,7 @@ export function EraseDialog({ dialog, token, onErased }: Props) {
   return (
     <dialog ref={dialog} aria-labelledby="erase" onClose={() => setProblem("")}>
       <h2 id="erase">Erase this chat?</h2>
-      <p>All that was said in it is deleted, here and on the server.</p>
+      <p>All its messages are deleted, here and on the server.</p>
       <p role="alert">{problem}</p>
       <div className="row">
         <button onClick={() => dialog.current?.close()}>Keep it</button>

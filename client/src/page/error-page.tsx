@@ -1,9 +1,9 @@
 import { useState } from "react";
 
+import { EMPTY_CHAT } from "../chat-state";
 import type { Chats } from "../chats";
-import { EMPTY_CHAT } from "../reducer";
-import { fetchHistory } from "../sessions";
-import { fileName, toMarkdown } from "../transcript";
+import { fileName, toMarkdown } from "../export";
+import { fetchHistory } from "../http-client";
 import { downloadMarkdown } from "./download";
 
 /** Shown after an error outside of a message. The chat can be downloaded from the server. */
@@ -23,8 +23,8 @@ export function ErrorPage({ chats }: { chats: Chats }) {
 
   return (
     <main className="start">
-      <h1>This page ran into an error</h1>
-      <p>It is a fault of ours. Your chat is not lost: load the page again, or save what was said.</p>
+      <h1>This page has failed</h1>
+      <p>This is our fault. Your chat is not lost: load the page again, or save the chat.</p>
       <p className="row">
         <button className="primary" onClick={() => location.reload()}>
           Load again

@@ -1,8 +1,10 @@
-import { useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 
-import type { Connection, ConnectionStatus } from "../connection";
+import { type Chat, continuable, replyOf, retryable, unanswered } from "../chat-state";
+import type { ConnectionStatus } from "../connection";
 import type { Reply } from "../frames";
-import { type Chat, replyOf, retryable, unanswered } from "../reducer";
+import type { SessionClient } from "../session-client";
+import { EditedMessage } from "./edited-message";
 import { ErrorBoundary } from "./error-boundary";
 import { PlainText } from "./markdown";
 import { HumanMessageView, ReplyView } from "./message";
@@ -14,25 +16,41 @@ interface Props {
   chat: Chat;
   status: ConnectionStatus;
   name: string;
-  connection: Connection;
+  client: SessionClient;
   /** Move an unsent message back into the input field. */
   onEdit: (id: string) => void;
 }
 
 /** The messages of a chat, the reply in progress, and the unsent messages. */
-export function MessageList({ chat, status, name, connection, onEdit }: Props) {
+export function MessageList({ chat, status, name, client, onEdit }: Props) {
   const { list, content, isFollowing, scrollToEnd } = useAutoScroll(chat.unsent.length);
   const pending = useMemo(() => unanswered(chat), [chat]);
   const [oldest] = pending;
-  const retried = status === "connected" && !chat.pendingRetry ? retryable(chat) : undefined;
+  const canChange = status === "connected" && !chat.pendingChange;
+  const retried = canChange ? retryable(chat) : undefined;
+  const continued = canChange ? continuable(chat) : undefined;
+  const editable = retryable(chat)?.id;
+  const [editedId, setEditedId] = useState<string>();
+  // Once the new text is accepted, or another message is the last one, there is nothing to edit.
+  useEffect(() => {
+    if (editedId !== editable) setEditedId(undefined);
+  }, [editedId, editable]);
   /** Move the focus to the list, because the button that was pressed is removed. */
   const focusList = () => list.current?.focus({ preventScroll: true });
   const onRetry = () => {
-    connection.retry();
+    client.retry();
+    focusList();
+  };
+  const onContinue = () => {
+    client.continueReply();
+    focusList();
+  };
+  const onCancelEdit = () => {
+    setEditedId(undefined);
     focusList();
   };
   const onResend = (id: string) => {
-    connection.resend(id);
+    client.resend(id);
     focusList();
   };
   const onScrollToEnd = () => {
@@ -42,7 +60,7 @@ export function MessageList({ chat, status, name, connection, onEdit }: Props) {
   const last = chat.messages.at(-1);
   const askAgain = ({ reply_to }: Reply) => {
     const human = chat.messages.find(({ id }) => id === reply_to);
-    if (human) connection.sendMessage(human.msg);
+    if (human) client.sendMessage(human.msg);
   };
 
   return (
@@ -54,8 +72,19 @@ export function MessageList({ chat, status, name, connection, onEdit }: Props) {
           )}
           {chat.messages.map((message) => (
             <ErrorBoundary key={message.id} resetKey={message} fallback={<PlainText text={message.msg} />}>
-              {message.source === "human" ? (
-                <HumanMessageView message={message} isQueued={message !== oldest && pending.includes(message)}>
+              {message.source === "human" && message.id === editedId && editedId === editable ? (
+                <EditedMessage
+                  text={message.msg}
+                  canSend={message.id === retried?.id}
+                  onSend={(text) => client.retry(text)}
+                  onCancel={onCancelEdit}
+                />
+              ) : message.source === "human" ? (
+                <HumanMessageView
+                  message={message}
+                  isQueued={message !== oldest && pending.includes(message)}
+                  onEdit={message.id === retried?.id ? () => setEditedId(message.id) : undefined}
+                >
                   {message === oldest && !replyOf(chat, message.id)?.msg && (
                     <PendingReply
                       messagesAhead={chat.positions[message.id] ?? 0}
@@ -68,6 +97,7 @@ export function MessageList({ chat, status, name, connection, onEdit }: Props) {
                   <ReplyView
                     reply={message}
                     onRetry={retried && message.reply_to === retried.id ? onRetry : undefined}
+                    onContinue={continued && message.reply_to === continued.id ? onContinue : undefined}
                     onAskAgain={
                       message.status === "failed" && message !== last ? () => askAgain(message) : undefined
                     }

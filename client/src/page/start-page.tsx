@@ -25,7 +25,10 @@ export function StartPage({ chats, navigate }: { chats: Chats; navigate: Navigat
     <main className="start">
       <Logo />
       <h1>Chat</h1>
-      <p>Talk with a language model. The chat is yours alone and is forgotten when it rests for long.</p>
+      <p>
+        Chat with a language model. Only this browser can open your chat. It is deleted when nobody
+        writes for a while.
+      </p>
       <form onSubmit={onSubmit}>
         <label htmlFor="name">Name</label>
         <div className="row">

@@ -1,4 +1,4 @@
-import type { UnsentMessage } from "../reducer";
+import type { UnsentMessage } from "../chat-state";
 import { Timestamp } from "./timestamp";
 
 interface Props {

@@ -1,7 +1,7 @@
 import { useState } from "react";
 
 import type { ChatEntry, Chats } from "../chats";
-import { createSession, RequestError } from "../sessions";
+import { createSession, RequestError } from "../http-client";
 import { chatPath, type Navigate } from "./router";
 
 /**

@@ -72,7 +72,13 @@ class Reply:
     """All that a model yields for a message, collected."""
 
     def __init__(
-        self, model: Model, message: str, partial_text: str = "", timeout: float = 20.0
+        self,
+        model: Model,
+        message: str,
+        partial_text: str = "",
+        timeout: float = 20.0,
+        *,
+        keep_text: bool = False,
     ) -> None:
         self.text = partial_text
         self.texts: list[str] = []
@@ -81,7 +87,8 @@ class Reply:
         self.thinking = 0  # how often the model said that it thinks
         self.finished: Finished | None = None
         self.call = FastCall(timeout)
-        for item in model.answer([PromptMessage("human", message)], partial_text, self.call):
+        messages = [PromptMessage("human", message)]
+        for item in model.answer(messages, partial_text, self.call, keep_text=keep_text):
             if isinstance(item, RetryNotice):
                 self.notices.append(item)
             elif isinstance(item, Restart):

@@ -58,7 +58,9 @@ def test_a_message_is_acknowledged_published_and_answered_in_deltas(socket):
     assert "".join(delta["text"] for delta in deltas) == done["msg"]
     assert done["status"] == "done"
     assert done["source"] == "bot"
-    assert set(done) == {"type", "id", "source", "msg", "timestamp", "reply_to", "status"}
+    message = {"type", "id", "source", "msg", "timestamp", "reply_to", "status"}
+    assert set(done) == message | {"finish", "model"}
+    assert (done["finish"], done["model"]) == ("stop", "EleutherAI/gpt-j-6b")
 
 
 def test_the_first_word_is_sent_before_the_model_gives_the_second(system, socket):

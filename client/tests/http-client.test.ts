@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { createSession, eraseSession, RequestError, sessionStatus } from "../src/sessions";
+import { createSession, eraseSession, RequestError, sessionStatus } from "../src/http-client";
 
 let server: Server;
 let requests: { line: string; authorization?: string; body: string }[];
@@ -77,7 +77,7 @@ it("throws a message for the person when a session cannot be created", async () 
     [400, {}, "Enter a name"],
     [429, { "Retry-After": "30" }, "in 30 seconds"],
     [429, {}, "in a moment"],
-    [503, {}, "out of reach"],
+    [503, {}, "cannot be reached"],
   ] as const) {
     response = { status, headers };
     await expect(createSession("x")).rejects.toThrow(message);

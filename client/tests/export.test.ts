@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 
+import { EMPTY_CHAT } from "../src/chat-state";
+import { fileName, toMarkdown } from "../src/export";
 import type { ServerFrame } from "../src/frames";
-import { EMPTY_CHAT, reduce } from "../src/reducer";
-import { fileName, toMarkdown } from "../src/transcript";
+import { reduce } from "../src/reducer";
 
 const HISTORY: ServerFrame = {
   type: "history",
@@ -20,7 +21,7 @@ it("has a heading with the author and the time for each message", () => {
   if (chat === "gap") throw new Error("a history is never a gap");
   expect(toMarkdown(chat)).toBe(`# Chat of Ada \\*L\\*
 
-Begun 2026-01-31T09:30:00.5+00:00
+Started 2026-01-31T09:30:00.5+00:00
 
 ## Ada \\*L\\* · 2026-01-31T09:31:00+00:00
 

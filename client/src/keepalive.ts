@@ -1,7 +1,7 @@
 // Detects a dead connection. A network can stop delivering without closing the WebSocket, and
 // browsers hide the protocol's own pings from a page. So the page sends a `ping` frame.
 
-export interface HeartbeatTimings {
+export interface KeepaliveTimings {
   /** Silence in ms before a ping while a response is pending. */
   pendingInterval: number;
   /** Silence in ms before a ping while no response is pending. */
@@ -10,7 +10,7 @@ export interface HeartbeatTimings {
   pongTimeout: number;
 }
 
-export const HEARTBEAT_TIMINGS: HeartbeatTimings = {
+export const KEEPALIVE_TIMINGS: KeepaliveTimings = {
   pendingInterval: 10_000,
   idleInterval: 25_000,
   pongTimeout: 5_000,
@@ -19,7 +19,7 @@ export const HEARTBEAT_TIMINGS: HeartbeatTimings = {
 /** A timer that fires later than this shows that the page was suspended. */
 const MAX_TIMER_DELAY = 2_000; // ms
 
-export interface HeartbeatCallbacks {
+export interface KeepaliveCallbacks {
   sendPing: () => void;
   /** Whether the server has to send a reply or an acknowledgement. */
   isResponsePending: () => boolean;
@@ -27,15 +27,15 @@ export interface HeartbeatCallbacks {
 }
 
 /** Sends a ping after a silence. If no frame follows the ping, the connection is dead. */
-export class Heartbeat {
+export class Keepalive {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private timerDue = 0; // the time when the timer should fire
   private pongPending = false; // no frame has arrived since the last ping
   private pingRepeated = false; // the ping was sent a second time, after the page was suspended
 
   constructor(
-    private readonly callbacks: HeartbeatCallbacks,
-    private readonly timings: HeartbeatTimings = HEARTBEAT_TIMINGS,
+    private readonly callbacks: KeepaliveCallbacks,
+    private readonly timings: KeepaliveTimings = KEEPALIVE_TIMINGS,
   ) {}
 
   /** Restart the silence. Call it for each frame that arrives. */

@@ -1,16 +1,16 @@
 // A chat as a Markdown file.
 
+import type { Chat } from "./chat-state";
 import { errorMessage } from "./error-messages";
-import type { Message } from "./frames";
-import type { Chat } from "./reducer";
+import type { Message, Reply } from "./frames";
 
 /** Return the chat as Markdown. The heading of each message has its author and its time. */
 export function toMarkdown(chat: Chat): string {
   const name = chat.session?.name ?? "";
   const title = `# Chat${name && ` of ${toOneLine(name)}`}`;
-  const begun = chat.session ? [`Begun ${chat.session.session_start}`] : [];
+  const started = chat.session ? [`Started ${chat.session.session_start}`] : [];
   const messages = chat.messages.flatMap((message) => [heading(message, name), body(message)]);
-  return [title, ...begun, ...messages].filter(Boolean).join("\n\n") + "\n";
+  return [title, ...started, ...messages].filter(Boolean).join("\n\n") + "\n";
 }
 
 /** Return a name for the file. */
@@ -24,12 +24,13 @@ function heading(message: Message, name: string): string {
 }
 
 function body(message: Message): string {
-  const note = message.source === "bot" && statusNote(message.status, message.error);
+  const note = message.source === "bot" && statusNote(message);
   return [message.msg, note].filter(Boolean).join("\n\n");
 }
 
-function statusNote(status: string, error?: string): string {
+function statusNote({ status, error, finish }: Reply): string {
   if (status === "failed") return `*${errorMessage(error)}*`;
+  if (finish === "length") return "*Cut at the model's limit.*";
   return status === "stopped" ? "*Stopped.*" : status === "streaming" ? "*Not finished.*" : "";
 }
 

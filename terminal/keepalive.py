@@ -13,8 +13,8 @@ PONG_TIMEOUT = 5.0
 PING_AFTER_DUE = 10.0  # without a frame, while the client expects one
 PING_AFTER_IDLE = 25.0  # without a frame, while it expects none
 
-# A clock that includes the time in which the machine sleeps. `time.monotonic` does not include it
-# on Linux and macOS; on macOS, CLOCK_MONOTONIC does (clock_gettime(3)), and is another clock.
+# A clock that also runs while the machine sleeps. On Linux and macOS, `time.monotonic` does not. On
+# macOS, CLOCK_MONOTONIC does (clock_gettime(3)); it is not the clock of `time.monotonic` there.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
@@ -29,7 +29,7 @@ class Verdict(Enum):
     DEAD = "nothing came within PONG_TIMEOUT of the ping"
 
 
-class Liveness:
+class Keepalive:
     """The ping rule for one connection. Its reader calls `check` every CHECK_INTERVAL seconds.
 
     ``clock`` returns seconds and never goes back.

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Heartbeat } from "../src/heartbeat";
+import { Keepalive } from "../src/keepalive";
 
-let heartbeat: Heartbeat;
+let keepalive: Keepalive;
 let isResponsePending: boolean;
 let pings: number;
 let deaths: number;
@@ -11,16 +11,16 @@ beforeEach(() => {
   vi.useFakeTimers();
   isResponsePending = false;
   pings = deaths = 0;
-  heartbeat = new Heartbeat({
+  keepalive = new Keepalive({
     sendPing: () => void pings++,
     isResponsePending: () => isResponsePending,
     onDead: () => void deaths++,
   });
-  heartbeat.frameReceived();
+  keepalive.frameReceived();
 });
 
 afterEach(() => {
-  heartbeat.stop();
+  keepalive.stop();
   vi.useRealTimers();
 });
 
@@ -62,7 +62,7 @@ describe("after a silence", () => {
   it("measures the silence from the last request", () => {
     pass(20);
     isResponsePending = true;
-    heartbeat.requestSent();
+    keepalive.requestSent();
     pass(9.9);
     expect(pings).toBe(0);
     pass(5);
@@ -74,7 +74,7 @@ describe("after a silence", () => {
   it("accepts any frame as a pong, and measures the silence from it", () => {
     for (let round = 0; round < 5; round++) {
       pass(29.9);
-      heartbeat.frameReceived();
+      keepalive.frameReceived();
     }
     expect([pings, deaths]).toEqual([5, 0]);
   });
@@ -83,7 +83,7 @@ describe("after a silence", () => {
     pass(25);
     for (let second = 0; second < 5; second++) {
       pass(1);
-      if (!deaths) heartbeat.requestSent();
+      if (!deaths) keepalive.requestSent();
     }
     expect(deaths).toBe(1);
   });
@@ -91,24 +91,24 @@ describe("after a silence", () => {
 
 describe("check", () => {
   it("sends a ping at once, and reports a dead connection after 5 s", () => {
-    heartbeat.check();
+    keepalive.check();
     expect(pings).toBe(1);
     pass(5);
     expect(deaths).toBe(1);
   });
 
   it("does not extend the timeout of a ping when it is called again", () => {
-    heartbeat.check();
+    keepalive.check();
     pass(3);
-    heartbeat.check();
+    keepalive.check();
     expect(pings).toBe(1);
     pass(2);
     expect(deaths).toBe(1);
   });
 
   it("has no effect after stop", () => {
-    heartbeat.check();
-    heartbeat.stop();
+    keepalive.check();
+    keepalive.stop();
     pass(600);
     expect(deaths).toBe(0);
   });
@@ -120,7 +120,7 @@ describe("after the machine was suspended", () => {
     suspend(3_600_000);
     pass(4); // the timer fires, an hour late
     expect([pings, deaths]).toEqual([2, 0]);
-    heartbeat.frameReceived();
+    keepalive.frameReceived();
     pass(24);
     expect(deaths).toBe(0);
   });
@@ -136,7 +136,7 @@ describe("after the machine was suspended", () => {
   it("sends another ping when check is called before the timers fire", () => {
     pass(26);
     suspend(3_600_000);
-    heartbeat.check();
+    keepalive.check();
     expect(pings).toBe(2);
     pass(4.9);
     expect(deaths).toBe(0);

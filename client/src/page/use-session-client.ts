@@ -1,16 +1,16 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 
 import type { ChatEntry } from "../chats";
-import { Connection, type State } from "../connection";
-import { sessionStatus } from "../sessions";
+import { sessionStatus } from "../http-client";
+import { SessionClient, type State } from "../session-client";
 import type { BrowserStorage } from "../storage";
 import { UnsentMessages } from "../unsent-messages";
 
-/** Keep a chat connected while the component is mounted. */
-export function useConnection(entry: ChatEntry, storage: BrowserStorage): [Connection, State] {
-  const [connection] = useState(
+/** Return the client of a chat, which is connected while the component is mounted, and its state. */
+export function useSessionClient(entry: ChatEntry, storage: BrowserStorage): [SessionClient, State] {
+  const [client] = useState(
     () =>
-      new Connection({
+      new SessionClient({
         url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/chat`,
         token: entry.token,
         unsentMessages: new UnsentMessages(entry.id, storage),
@@ -18,6 +18,7 @@ export function useConnection(entry: ChatEntry, storage: BrowserStorage): [Conne
       }),
   );
   useEffect(() => {
+    const { connection } = client;
     const check = () => connection.check();
     const checkIfVisible = () => document.visibilityState === "visible" && connection.check();
     const abort = () => connection.abort();
@@ -33,6 +34,6 @@ export function useConnection(entry: ChatEntry, storage: BrowserStorage): [Conne
       document.removeEventListener("visibilitychange", checkIfVisible);
       connection.close();
     };
-  }, [connection]);
-  return [connection, useSyncExternalStore(connection.subscribe, connection.current)];
+  }, [client]);
+  return [client, useSyncExternalStore(client.subscribe, client.current)];
 }

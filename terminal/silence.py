@@ -1,4 +1,4 @@
-"""Notices for a person who has waited for a while and has seen nothing new."""
+"""Silences: for how long nothing new was printed, and a notice while a request takes long."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
-
-from terminal.snapshot import Snapshot
 
 NOTICE_AFTER = 5.0  # seconds without anything new
 
@@ -29,18 +27,6 @@ class SilenceTimer:
     def expired(self) -> bool:
         """Whether nothing new was printed for NOTICE_AFTER seconds."""
         return self._clock() - self._since >= NOTICE_AFTER
-
-
-def unexplained_delay(snapshot: Snapshot) -> str:
-    """Return what the client waits for although the server gave no reason; '' for nothing."""
-    exchange = snapshot.conversation.unanswered()
-    if snapshot.state == "lost":
-        return ""  # the transcript has a notice for that
-    if not snapshot.has_history:
-        return "Still connecting."
-    if exchange:
-        return "" if exchange.reply and exchange.reply.msg else "The reply has not begun yet."
-    return "The chat has not taken the message yet." if snapshot.pending else ""
 
 
 @contextmanager

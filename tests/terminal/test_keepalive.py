@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from terminal.liveness import (
+from terminal.keepalive import (
     CHECK_INTERVAL,
     MAX_CHECK_GAP,
     PONG_TIMEOUT,
-    Liveness,
+    Keepalive,
     Verdict,
     boot_time,
 )
 
 
 class Clock:
-    """A clock that a test sets, and a `Liveness` that is checked as often as in production."""
+    """A clock that a test sets, and a `Keepalive` that is checked as often as in production."""
 
     def __init__(self):
         self.now = 1000.0
-        self.liveness = Liveness(lambda: self.now)
+        self.keepalive = Keepalive(lambda: self.now)
 
     def advance(self, seconds, *, due=False):
         """Let time pass; return the verdicts, each with the seconds after which it came."""
         began, verdicts = self.now, []
         while self.now < began + seconds:
             self.now += 0.5
-            verdict = self.liveness.check(due=due)
+            verdict = self.keepalive.check(due=due)
             if verdict is not Verdict.FINE:
                 verdicts.append((self.now - began, verdict.name))
                 if verdict is Verdict.DEAD:
@@ -55,10 +55,10 @@ def test_a_reply_that_falls_due_during_a_silence_shortens_it(clock):
 def test_every_frame_counts_as_an_answer_and_restarts_the_silence(clock):
     for _ in range(5):
         assert clock.advance(14, due=True) == [(10, "PING")]
-        clock.liveness.received()
+        clock.keepalive.received()
     for _ in range(5):
         assert clock.advance(9, due=True) == []
-        clock.liveness.received()
+        clock.keepalive.received()
 
 
 @pytest.mark.parametrize("slept", [MAX_CHECK_GAP + 1, 60, 36_000])
@@ -68,22 +68,22 @@ def test_after_a_sleep_a_ping_is_sent_at_once_and_the_silence_counts_from_then(
 ):
     clock.advance(before, due=True)
     clock.now += slept
-    assert clock.liveness.check(due=False) is Verdict.PING
+    assert clock.keepalive.check(due=False) is Verdict.PING
     assert clock.advance(60) == [(5, "DEAD")]
 
 
 def test_a_frame_from_before_a_sleep_is_no_answer_after_it(clock):
     clock.now += 3600
-    clock.liveness.received()  # the operating system had buffered it
-    assert clock.liveness.check(due=False) is Verdict.PING
+    clock.keepalive.received()  # the operating system had buffered it
+    assert clock.keepalive.check(due=False) is Verdict.PING
 
 
 def test_a_second_sleep_before_the_answer_is_no_death(clock):
     for _ in range(3):
         clock.now += 3600
-        assert clock.liveness.check(due=True) is Verdict.PING
+        assert clock.keepalive.check(due=True) is Verdict.PING
         clock.now += 2
-        assert clock.liveness.check(due=True) is Verdict.FINE
+        assert clock.keepalive.check(due=True) is Verdict.FINE
 
 
 def test_the_intervals_fit_together():

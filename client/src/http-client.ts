@@ -18,16 +18,16 @@ export async function createSession(name: string): Promise<string> {
   if (response.status === 429) {
     const seconds = Number(response.headers.get("Retry-After"));
     const when = seconds > 1 ? `in ${seconds} seconds` : "in a moment";
-    throw new RequestError(`That was quick. Please try again ${when}.`);
+    throw new RequestError(`Too many chats were started. Please try again ${when}.`);
   }
-  throw new RequestError("The chat is out of reach right now. Please try again in a moment.");
+  throw new RequestError("The chat cannot be reached right now. Please try again in a moment.");
 }
 
 /** Return a session and all its messages. Throws `RequestError`. */
 export async function fetchHistory(token: string): Promise<{ session: Session; messages: Message[] }> {
   const response = await request("POST", "/refresh_token", authorization(token));
   if (!response.ok)
-    throw new RequestError("The chat cannot be had right now. Please try again in a moment.");
+    throw new RequestError("The chat cannot be loaded right now. Please try again in a moment.");
   const { name, session_start, messages } = await response.json();
   return { session: { name, session_start }, messages: messages.map(toMessage) };
 }
@@ -62,7 +62,7 @@ export async function sessionStatus(token: string): Promise<SessionStatus> {
 export async function eraseSession(token: string): Promise<void> {
   const response = await request("DELETE", "/token", authorization(token));
   const erased = response.ok || response.status === 400; // 400: it does not exist any more
-  if (!erased) throw new RequestError("It could not be erased. Please try again in a moment.");
+  if (!erased) throw new RequestError("The chat could not be erased. Please try again in a moment.");
 }
 
 function authorization(token: string): RequestInit {
