@@ -71,7 +71,8 @@ class Answer:
                     if text and (text := self._tags.add(text)):
                         if self._tags.void:
                             yield self._restart()
-                        self._has_text = True
+                        if not self._has_text:
+                            self._has_text = not text.isspace()
                         yield text
                     if piece.thinking or piece.finish or self._tags.thinking or self._waits:
                         self._note(piece, text)

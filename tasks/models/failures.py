@@ -100,25 +100,25 @@ def _failure_of(response: requests.Response, body: Any) -> Failed:
     retry_after = _retry_after(response.headers.get("Retry-After"))
     if status == 503 and (estimated := _seconds(fields.get("estimated_time"))) is not None:
         return ModelLoading(cause, retry_after=estimated)
-    return failure_with(status, cause, retry_after)
+    return failure_with(status, cause, message, retry_after)
 
 
-def failure_with(status: int, cause: str, retry_after: float | None) -> Failed:
+def failure_with(status: int, cause: str, message: str, retry_after: float | None = None) -> Failed:
     """Return the failure for an HTTP status, which may also stand inside an answer.
 
-    ``cause`` has the server's message. ``retry_after`` is in seconds.
+    ``cause`` is for the log, ``message`` is the server's. ``retry_after`` is in seconds.
     """
     if status == 429:
         return TransientError(cause, retry_after=retry_after, busy=True)
     if status >= 500 or status in _TRANSIENT_4XX:
         return TransientError(cause, retry_after=retry_after)
     is_bad_request = status in (400, 416, 422)
-    if is_bad_request and _UNUSABLE.search(cause) and not _CONTENT.search(cause):
+    if is_bad_request and _UNUSABLE.search(message) and not _CONTENT.search(message):
         return ModelUnusable(cause)
-    about_length = any(word in cause.lower() for word in _LENGTH_WORDS)
+    about_length = any(word in message.lower() for word in _LENGTH_WORDS)
     if status == 413 or (is_bad_request and about_length):
         return PromptTooLong(cause)
-    if is_bad_request or status == 451 or _CONTENT.search(cause):
+    if is_bad_request or status == 451 or _CONTENT.search(message):
         return BadRequest(cause)
     return ModelUnusable(cause)
 
@@ -142,7 +142,7 @@ def error_message(fields: dict[str, Any]) -> str:
         if isinstance(message, list):
             items = [item for item in message if isinstance(item, dict)]
             message = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in items)
-        if message:
+        if message and message is not True:
             return shortened(str(message).partition("'input'")[0])
     return ""
 

@@ -112,12 +112,10 @@ def _message(message: Any) -> tuple[str, bool]:
         return _content(message)
     content = message.get("content")
     text, thinking = (content, False) if isinstance(content, str) else _content(content)
-    if not text and len(message) > 1:
+    if not text:
+        if isinstance(message.get("message"), dict):
+            return _message(message["message"])
         text, _ = _content(message.get("text") or message.get("refusal"))
-    elif not text and (inner := message.get("text") or message.get("refusal")):
-        text, _ = _content(inner)
-    if not text and isinstance(message.get("message"), dict):
-        return _message(message["message"])
     return text, thinking or (len(message) > 1 and _thinks(message))
 
 

@@ -27,17 +27,18 @@ _STATUS_OF_WORDS = (
     ("invalid_argument", 400),
 )
 _NAMES = ("code", "status", "status_code", "type", "error_type", "error_code")
-_WITH_TEXT = ("choices", "content", "delta", "response", "token", "generated_text", "candidates")
+_WITH_TEXT = ("token", "generated_text", "content", "delta", "response", "candidates")
 
 
 def failure_in(event: dict[str, Any]) -> Exception | None:
     """Return the failure that an event reports, None if it is no error."""
-    error = event.get("error") or event.get("errors") or _error_of_choice(event)
-    if error is None or error in ("", [], {}, False):
-        if not (_is_error(event)):
-            return None
+    error = event.get("error") or event.get("errors")
+    if not error and (choices := event.get("choices")):  # nearly always
+        choice = choices[0] if isinstance(choices, list) else None
+        error = choice.get("error") if isinstance(choice, dict) else None
+    elif not error and _is_error(event):
         error = event
-    return failure_of_error(error, event)
+    return failure_of_error(error, event) if error else None
 
 
 def failure_of_error(error: Any, event: dict[str, Any] | None = None) -> Exception:
@@ -52,7 +53,10 @@ def failure_of_error(error: Any, event: dict[str, Any] | None = None) -> Excepti
     cause = f"in mid-stream: {message}"
     if any(words in message for words in _CONTEXT_EXCEEDED):
         return PromptTooLong(cause)
-    return failure_with(_status(fields) or _status(around) or 500, cause, None)
+    status = _status(fields) or _status(around) or 500
+    failure = failure_with(status, cause, message)
+    failure.status, failure.answer = status, around or fields
+    return failure
 
 
 def _status(fields: dict[str, Any]) -> int:
@@ -68,14 +72,8 @@ def _status(fields: dict[str, Any]) -> int:
     return 0
 
 
-def _error_of_choice(event: dict[str, Any]) -> Any:
-    choices = event.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    return choice.get("error") if isinstance(choice, dict) else None
-
-
 def _is_error(event: dict[str, Any]) -> bool:
-    """Whether an event without an ``error`` field is an error as a whole."""
+    """Whether an event without choices and without an ``error`` field is an error as a whole."""
     if event.get("object") == "error" or event.get("type") == "error":
         return True
     if any(event.get(name) for name in _WITH_TEXT):

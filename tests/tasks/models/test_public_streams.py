@@ -485,6 +485,7 @@ def test_a_refusal_without_text_names_its_reason(reason):
     [
         data(delta("", reasoning_content="Hm."), delta("", "length"), DONE),
         data(delta("<think>Hm."), delta("", "length"), DONE),
+        data(delta("", reasoning="Hm."), delta("\n\n"), delta("", "length"), DONE),
         data(message("", "length", reasoning_content="Hm.")),
     ],
 )
