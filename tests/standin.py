@@ -202,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._event(protocol.event(token))
         if name and (place == "end" or int(place) >= first + len(tokens)):
             self._hold(self.server.holds[name])
-        for event in protocol.last(whole, finish):
+        for event in protocol.last("" if fault == "empty" else whole, finish):
             self._event(event)
         return self._end_stream()
 

@@ -16,7 +16,7 @@ from chat.errors import ModelRefused, ModelTimeout
 from tasks.models.failures import ModelUnusable, TransientError, shortened
 from tasks.models.finish_reason import FAILURES, finish_of
 from tasks.models.json_values import DONE, json_values
-from tasks.models.piece import Piece, piece_of
+from tasks.models.piece import Piece, piece_of, plain_text
 from tasks.models.reasoning import ThinkTags
 from tasks.models.reply_items import Finish, Restart, Thinking
 from tasks.models.response import Response
@@ -54,7 +54,8 @@ class Answer:
         self._waits = False  # whether it thinks or has finished
         self._has_thought = False
         self._told_at = -math.inf  # when `Thinking` was yielded
-        self._not_understood = ""  # the cause for the log
+        self._understood = False  # whether any event had a known shape
+        self._not_understood = ""  # why another one had none, for the log
         self._last_is_broken = False  # whether the last event was no JSON
 
     def items(self) -> Iterator[str | Thinking | Restart]:
@@ -66,6 +67,15 @@ class Answer:
         """
         try:
             for data in events(self._response.chunks()):
+                if self._has_text and not self._waits and data is not None:
+                    plain = plain_text(data, self._number)
+                    if plain:
+                        if text := self._tags.add(self._text.add_text(plain)):
+                            if self._tags.void:
+                                yield self._restart()
+                            yield text
+                        self._last_is_broken = False
+                        continue
                 for piece in self._pieces(data) if data is not None else ():
                     text = self._text.add(piece)
                     if text and (text := self._tags.add(text)):
@@ -122,8 +132,10 @@ class Answer:
                 raise failure  # `items` ignores it if the answer is whole
             if (piece := piece_of(value, self._number)) is None:
                 self._not_understood = self._not_understood or _not_of_the_protocol(value)
-            elif self._is_ours(piece):
-                pieces.append(piece)
+            else:
+                self._understood = True
+                if self._is_ours(piece):
+                    pieces.append(piece)
             if not self.model and isinstance(name := value.get("model"), str):
                 self.model = name.encode(errors="replace").decode()[:_MAX_NAME_LENGTH]
         return pieces
@@ -195,7 +207,7 @@ class Answer:
             raise ModelRefused("the model has thought, and written no text")
         if any(part in self._word for part in _WITHOUT_TEXT):
             raise ModelRefused(f"an empty answer: the model stopped: {shortened(self._word)}")
-        if ended:
+        if ended or (self._understood and self._response.has_length):
             return  # a reply that is continued may need no more text
         if self._not_understood:
             raise ModelUnusable(f"the answer {self._not_understood}")
