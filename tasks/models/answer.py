@@ -16,7 +16,7 @@ from chat.errors import ModelRefused, ModelTimeout
 from tasks.models.failures import ModelUnusable, TransientError, shortened
 from tasks.models.finish_reason import FAILURES, finish_of
 from tasks.models.json_values import DONE, json_values
-from tasks.models.piece import Piece, piece_of
+from tasks.models.piece import Piece, piece_of, plain_text
 from tasks.models.reasoning import ThinkTags
 from tasks.models.reply_items import Finish, Restart, Thinking
 from tasks.models.response import Response
@@ -67,6 +67,15 @@ class Answer:
         """
         try:
             for data in events(self._response.chunks()):
+                if self._has_text and not self._waits and data is not None:
+                    plain = plain_text(data, self._number)
+                    if plain:
+                        if text := self._tags.add(self._text.add_text(plain)):
+                            if self._tags.void:
+                                yield self._restart()
+                            yield text
+                        self._last_is_broken = False
+                        continue
                 for piece in self._pieces(data) if data is not None else ():
                     text = self._text.add(piece)
                     if text and (text := self._tags.add(text)):

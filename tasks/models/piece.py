@@ -6,6 +6,7 @@ translate, and not all of them completely.
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from tasks.models.finish_reason import finish_word
@@ -31,6 +32,32 @@ class Piece(NamedTuple):
     thinking: bool = False  # whether it has what the model thinks
     finish: str = ""  # the server's word for why the model stopped, if it has
     number: int | None = None  # of several answers to one request, the number of this one
+
+
+def plain_text(data: str, number: int | None) -> str | None:
+    """Return the text of an event that says nothing else, None if it may say more.
+
+    Nearly all events of a stream are such. `piece_of` takes three times as long.
+    """
+    if type(data) is not str:
+        return None
+    try:
+        event = json.loads(data)
+        if "error" in event:
+            return None
+        if "choices" in event:
+            (choice,) = event["choices"]
+            if choice.get("finish_reason") is not None or choice.get("index", number) != number:
+                return None
+            text = choice["delta"]["content"] if "delta" in choice else choice["text"]
+        else:
+            token = event["token"]
+            if token["special"] or event.get("generated_text") is not None or event.get("details"):
+                return None
+            text = token["text"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return text if text and isinstance(text, str) else None
 
 
 def piece_of(event: dict[str, Any], index: int | None) -> Piece | None:

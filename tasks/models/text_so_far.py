@@ -24,13 +24,18 @@ class TextSoFar:
 
     def add(self, piece: Piece) -> str:
         """Add a piece. Returns the further text."""
-        text = piece.text
-        if not text:
-            return self._add_whole(piece.whole) if piece.whole else ""
-        self._has_new_text = True
+        if piece.text:
+            return self.add_text(piece.text, piece.finish)
+        return self._add_whole(piece.whole) if piece.whole else ""
+
+    def add_text(self, text: str, finish: str = "") -> str:
+        """Add the text of a piece, which may have a finish reason. Returns the further text."""
         if self._grows is False and len(text) < self._length:  # nearly always
-            return self._append(text)
-        return self._add(text, piece.finish)
+            self._texts.append(text)
+            self._length += len(text)
+            return text
+        self._has_new_text = True
+        return self._add(text, finish)
 
     def finish(self) -> str:
         """Return the text that was held back, now that no more comes."""

@@ -30,6 +30,11 @@ def piece(text: str) -> dict:
     return {"choices": [{"index": 0, "text": text, "delta": {"content": text}}]}
 
 
+def broken(text: str) -> bytes:
+    """Return a stream that breaks after ``text``."""
+    return stream(piece(text), {"error": {"message": "out of memory", "code": 500}})
+
+
 def silence(client: socket.socket) -> None:
     client.recv(1)  # until the other side closes
 
@@ -133,8 +138,7 @@ def test_what_the_person_wrote_is_no_reason_to_ask_the_second(models, second, an
 
 
 def test_a_completing_model_goes_on_at_the_word(models, second):
-    broken = stream(piece("One, two,"))
-    with raw_server(broken, error("500 Broken")) as first:
+    with raw_server(broken("One, two,"), error("500 Broken")) as first:
         second._answers = [stream(piece(" three."), SECOND)]
         reply = Reply(models(first.url + PATHS["completions"]), "Count.")
     assert reply.text == "One, two, three.second"
@@ -145,8 +149,7 @@ def test_a_completing_model_goes_on_at_the_word(models, second):
 def test_a_chat_model_begins_anew(client, standin):
     marker = str(uuid.uuid4())
     ask = f"[[words=6]] {marker}"
-    broken = stream(piece("echo: other words"))
-    with raw_server(broken, error("500 Broken")) as first:
+    with raw_server(broken("echo: other words"), error("500 Broken")) as first:
         env = {"MODEL_URL": first.url + PATHS["completions"]}
         env["MODEL_FALLBACK_URL"] = standin.url + PATHS["chat"]
         reply = Reply(models_for(load_settings(env), client)[0], ask)

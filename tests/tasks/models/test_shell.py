@@ -92,7 +92,7 @@ def test_a_failure_prints_its_cause_and_a_hint(standin, prompt, path, cause, hin
 
 
 def test_a_wrong_key(standin):
-    url = f"{standin.url}/?key=hidden"
+    url = f"{standin.url}/nowhere?key=hidden"
     code, _, error = ask(
         "[[status=401]] hi", MODEL_URL=standin.url, HUGGINGFACE_INFERENCE_TOKEN="secret"
     )
