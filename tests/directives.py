@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -64,6 +64,11 @@ class Hold:
         self.ask = f"[[words={number} hold={self._name}:{at}]] {text}"
         self.text = reply_to(self.ask)
 
+    def release_second(self, system: System) -> None:
+        """Let the second model not hold the reply."""
+        assert system.fallback
+        requests.post(f"{system.fallback.url}/release/{self._name}", timeout=PATIENCE)
+
     def wait(self) -> None:
         """Wait until the stand-in holds the reply."""
         self._port = self._get("holding")["port"]
@@ -110,7 +115,8 @@ def held(
     try:
         yield hold
     finally:
-        hold.release()
+        with suppress(requests.ConnectionError):  # the stand-in was killed
+            hold.release()
 
 
 def requests_with(system: System, text: str) -> list[str]:

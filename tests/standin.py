@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         command, _, name = path.strip("/").partition("/")
-        if path.endswith("/v1/models"):
+        if path == "/v1/models":
             model = {"id": MODEL, "object": "model", "created": 0, "owned_by": self.server.owner}
             self._json(200, {"object": "list", "data": [model]})
         elif path == "/info":

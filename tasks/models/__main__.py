@@ -42,7 +42,7 @@ def main() -> None:
     failed = False
     for variable, own, model in models:
         if len(models) > 1:
-            print(f"{variable}, {own.model_name}:", file=sys.stderr)
+            print(f"{variable}: {loggable_url(own.model_url or '')}", file=sys.stderr)
         try:
             _ask(own, model, prompt, variable)
         except ModelError as error:

@@ -23,6 +23,9 @@ _NO_BASE = re.compile(r"(/api(/chat|/generate)?|(?<=/v1)/models)$")
 # TGI has each of these in `/info`, beside the name of its model.
 _TGI_FIELDS = {"max_total_tokens", "max_input_tokens", "max_input_length", "router"}
 
+# The server or its proxy cannot answer at the moment. Simple servers answer 500 or 501 to any GET.
+_NOT_NOW = {408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 529}
+
 Get = Callable[[str], tuple[int, Any]]  # returns a status, and the parsed JSON or None
 
 
@@ -36,7 +39,7 @@ class Discovery(NamedTuple):
 
 
 def discover(url: str, model_name: str, get: Get) -> Discovery:
-    """Ask the server at a base URL for its protocol, with four requests at most.
+    """Ask the server at a base URL for its protocol, with three requests at most.
 
     Raises:
         TransientError: The server cannot answer at the moment. ``get`` may raise it, too.
@@ -46,7 +49,7 @@ def discover(url: str, model_name: str, get: Get) -> Discovery:
 
     def ask(tail: str) -> tuple[int, Any]:
         status, body = get(with_path(parts, path + tail))
-        if status >= 500 or status in (408, 425, 429):
+        if status in _NOT_NOW:
             raise TransientError(f"HTTP {status}: {tail}")
         return status, body
 
@@ -83,7 +86,8 @@ def model_names(body: Any) -> list[str] | None:
     if not isinstance(models, list):
         return None
     names = [model.get("id") for model in models if isinstance(model, dict)]
-    return [name for name in names if isinstance(name, str)] if all(names) else None
+    texts = [name for name in names if isinstance(name, str)]
+    return texts if len(texts) == len(models) else None
 
 
 def _is_tgi(info: Any) -> bool:

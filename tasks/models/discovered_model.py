@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from chat.errors import ModelError, ModelRefused, ModelTimeout
 from chat.settings import Settings
-from tasks.models.address import NAMES, Address, Protocol
+from tasks.models.address import NAMES, Address
 from tasks.models.address_discovery import Discovery, discover
 from tasks.models.call import Call
 from tasks.models.connection_pool import ConnectionPool
@@ -63,23 +63,23 @@ class DiscoveredModel:
         call: Call,
         retry: RetryPolicy | None = None,
         *,
-        keep_text: bool = False,
+        kept_text: str = "",
     ) -> Iterator[ReplyItem]:
         """Yield the reply as `Model.answer` does."""
         retry = retry or RetryPolicy()
         model = self._model or (yield from self._discovered(call, retry))
         any_item = False
         try:
-            for item in model.answer(messages, partial_text, call, retry, keep_text=keep_text):
+            for item in model.answer(messages, partial_text, call, retry, kept_text=kept_text):
                 any_item = True
                 yield item
         except ModelError as error:
-            completions = None if any_item else self._without_chat_template(error)
+            completions = None if any_item else self._without_chat_template(error, model)
             if completions is None:
                 raise
         else:
             return
-        yield from completions.answer(messages, partial_text, call, retry, keep_text=keep_text)
+        yield from completions.answer(messages, partial_text, call, retry, kept_text=kept_text)
 
     def _discovered(self, call: Call, retry: RetryPolicy) -> Generator[ReplyItem, None, Model]:
         while True:
@@ -117,16 +117,19 @@ class DiscoveredModel:
                 log.warning("%s: %s", self._variable, description(discovery, self._variable))
             return self._model
 
-    def _without_chat_template(self, error: ModelError) -> Model | None:
+    def _without_chat_template(self, error: ModelError, failed: Model) -> Model | None:
         """Return the model at the address of completions, if its chat does not work at all."""
-        found = self.discovery
-        if not found or found.address.protocol != "chat" or not _says_no_chat(error):
-            return None
-        protocol: Protocol = "completions"
-        url = found.address.url.replace("/chat/completions", "/completions")
         with self._lock:
+            found = self.discovery
+            if not found or not _says_no_chat(error):
+                return None
+            if self._model is not failed:  # another thread was faster
+                return self._model
+            if found.address.protocol != "chat":
+                return None
+            url = found.address.url.replace("/chat/completions", "/completions")
             self._model = None
-        return self._take(found._replace(address=Address(url, protocol)))
+        return self._take(found._replace(address=Address(url, "completions")))
 
 
 def _says_no_chat(error: ModelError) -> bool:

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import requests
 
-from chat.errors import ModelRefused
 from tasks.models.call import Call
 from tasks.models.connection import Connection
 from tasks.models.connection_pool import ConnectionPool
@@ -43,22 +42,19 @@ def post(
     """
     with _exchange(pool, "POST", url, credentials, body, call) as (answer, response):
         if answer.status_code not in _ANSWERED:
-            raise failure_of(answer, response.error_body(credentials))
+            raise failure_of(answer, response.whole_body(credentials))
         yield response
 
 
 def get(pool: ConnectionPool, url: str, credentials: Credentials, call: Call) -> tuple[int, Any]:
-    """Return the status and the parsed JSON of a resource, None if it is no JSON.
+    """Return the status and the body of a resource, as `Response.whole_body` does.
 
     Raises:
         TransientError: There is no answer.
         ModelTimeout, Cancelled: As `Call.time_left`.
     """
     with _exchange(pool, "GET", url, credentials, None, call) as (answer, response):
-        try:
-            return answer.status_code, response.json()
-        except ModelRefused:
-            return answer.status_code, None
+        return answer.status_code, response.whole_body(credentials)
 
 
 @contextmanager

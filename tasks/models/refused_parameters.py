@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from tasks.models.parameters import ESSENTIAL, NESTED, Body, Change, Changes
 
-# Other statuses say nothing about parameters. 0: an error event in a stream.
-STATUSES = {0, 400, 406, 415, 416, 422, 500, 501}
+# Other statuses say nothing about parameters. 0 and 413: an error event in a stream.
+STATUSES = {0, 400, 406, 413, 415, 416, 422, 500, 501}
 # A refused parameter is sent under its other name, and after a second refusal not at all.
 _OTHER_NAME = {"max_tokens": "max_completion_tokens"}
 # Parameters that limit the length of a reply. A limit that is too high is lowered.

@@ -85,8 +85,8 @@ class Response:
         body = self._connection.body
         return body is None or body.arrives_within(seconds)
 
-    def error_body(self, credentials: Credentials) -> Any:
-        """Return the body of a response that is an error, as JSON or as text without secrets.
+    def whole_body(self, credentials: Credentials) -> Any:
+        """Return the body as JSON, or as text if it is none, without our secrets.
 
         None if it cannot be read.
         """
@@ -100,14 +100,3 @@ class Response:
             return json.loads(text)
         except (ValueError, RecursionError):
             return text
-
-    def json(self) -> Any:
-        """Return the parsed JSON of the whole body.
-
-        Raises:
-            ModelRefused: The body is not JSON, or longer than `MAX_BODY_BYTES`.
-        """
-        try:
-            return json.loads(b"".join(self.chunks()))
-        except (ValueError, RecursionError) as error:  # the latter: it is nested too deeply
-            raise ModelRefused("the answer is not JSON") from error

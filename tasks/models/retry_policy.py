@@ -81,17 +81,19 @@ class RetryPolicy:
 
         Args:
             failure: `ModelRefused` is final, but `PromptTooLong` only the second time.
-                `ParametersRefused` is no try: the number of parameters bounds it.
+                `ParametersRefused` is no try, and lengthens no pause: another request follows, and
+                the number of parameters bounds them.
             progress: Whether the request added text to the reply before it failed. Text that
                 replaces the text of an earlier request does not count.
             time_left: Seconds until the deadline.
         """
         loading = isinstance(failure, ModelLoading) and not self._has_successor
-        self._failures += 1
         if not loading:
             self._requests += 1
-        if not loading and not isinstance(failure, ParametersRefused):
-            self._tries = 1 if progress else self._tries + 1
+        if not isinstance(failure, ParametersRefused):
+            self._failures += 1
+            if not loading:
+                self._tries = 1 if progress else self._tries + 1
         announced, pause = self._pauses(failure)
         exhausted = self._tries >= self._max_tries or self._requests >= MAX_REQUESTS
         too_long = self._has_successor and pause > MAX_PAUSE_BEFORE_SUCCESSOR
@@ -111,7 +113,7 @@ class RetryPolicy:
 
         Many replies may fail at the same time. Jitter spreads their next requests.
         """
-        backoff = min(INITIAL_BACKOFF * 2 ** (self._failures - 1), MAX_BACKOFF)
+        backoff = min(INITIAL_BACKOFF * 2 ** max(self._failures - 1, 0), MAX_BACKOFF)
         requested = 0.0
         if isinstance(failure, TransientError) and failure.retry_after is not None:
             requested = failure.retry_after
