@@ -13,8 +13,11 @@ BENCH := .venv-bench
 run: $(VENV)/local
 	@$(PYTHON) -m local
 
-test: lint chromium nginx client-test
-	$(PYTHON) -m pytest --timeout=120 --numprocesses=3 --dist=loadscope
+# The checks of Python and of the page are independent. Two installations of Debian packages at once
+# would collide, so those come before.
+test: chromium nginx
+	@$(MAKE) --no-print-directory --jobs=2 lint client-test
+	$(PYTHON) -m pytest --timeout=120 --numprocesses=4 --dist=loadscope --no-loadscope-reorder
 
 # Kills web, worker and Redis at random under load: make chaos LENGTH=300 SEED=7
 chaos: $(VENV)/test
@@ -43,9 +46,11 @@ lint: $(VENV)/test
 clean:
 	rm -rf $(VENV) $(GPTJ) $(BENCH) $(CLIENT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The browser tests use the Chromium of the system.
+# The browser tests use the Chromium of the system. The headless shell is the same engine without the
+# browser's windows: a new tab costs a third of the CPU time. Where there is none, Chromium will do.
 chromium:
-	@command -v chromium >/dev/null || sh local/debian.sh chromium
+	@command -v chromium-headless-shell >/dev/null || sh local/debian.sh chromium-headless-shell \
+		|| command -v chromium >/dev/null || sh local/debian.sh chromium
 
 # Some tests use a proxy. Debian installs it in /usr/sbin, which is not in the PATH of every user.
 nginx:

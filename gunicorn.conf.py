@@ -21,9 +21,17 @@ bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
 reload = _settings.app_env == "development"
 
-# A WebSocket costs a greenlet, some 40 KB with all its state. A thread would cost a stack.
+# Each socket is an open file, so raise the limit as far as the system allows.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+_OTHER_FILES = 100  # connections to Redis, logs, the page's files
+_MAX_CONNECTIONS = 20_000
+
+# A WebSocket costs a greenlet, some 17 KB with all its state. A thread would cost a stack.
 worker_class = "web.server.gunicorn_worker.BoundedWorker"
-worker_connections = 20_000
+worker_connections = _MAX_CONNECTIONS
+if _hard != resource.RLIM_INFINITY:  # further clients wait until a connection ends
+    worker_connections = min(_MAX_CONNECTIONS, _hard - _OTHER_FILES)
 keepalive = 75
 control_socket_disable = True  # signals are enough to control the processes
 
@@ -59,15 +67,11 @@ logger_class = Logger
 accesslog = "-"
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
 
-# Each socket is an open file, so raise the limit as far as the system allows.
-_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
-
 
 def post_worker_init(worker):
     """Set up the log and the shutdown of a worker process, which has loaded the application."""
     from chat.message_log import set_message_log_level
-    from web.server.drain import close_websockets_on_shutdown
+    from web.server.shutdown import close_websockets_on_shutdown
 
     # gunicorn's own loggers do not propagate, so this handler does not repeat their lines.
     logging.basicConfig(format=Logger.error_fmt, datefmt=Logger.datefmt)

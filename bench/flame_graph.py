@@ -17,8 +17,9 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+from bench.processes import PYTHON
 from bench.result import stop_on_signals
-from bench.systems import PYTHON, Ours, running
+from bench.systems import Ours, running
 
 RATE = 20  # tokens a second and stream
 SECONDS = 8  # that are sampled, once all streams have begun

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import redis
 
+from bench.processes import Load
 from bench.result import Result, command
-from bench.systems import Load, MeasuredSystem, Ours, running
+from bench.systems import MeasuredSystem, Ours, running
 
 BASE = "10 messages"
 ASKS = 10  # more would lengthen the session of ten messages

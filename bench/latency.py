@@ -10,18 +10,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from bench.peers.systems import CeleryTask, FlaskSocketIO, TaskiqList, TaskiqStream, Tutorial
 from bench.result import Result, command
-from bench.systems import (
-    CeleryTask,
-    FlaskSocketIO,
-    MeasuredSystem,
-    Ours,
-    TaskiqList,
-    TaskiqStream,
-    Tutorial,
-    in_turn,
-    running,
-)
+from bench.systems import MeasuredSystem, Ours, in_turn, running
 
 SYSTEMS: list[type[MeasuredSystem]] = [
     Ours,

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import requests
 
+from bench.peers.systems import TaskiqStream
 from bench.result import Result, command
-from bench.systems import MeasuredSystem, Ours, TaskiqStream, in_turn, running
+from bench.systems import MeasuredSystem, Ours, in_turn, running
 
 RATE = 20  # tokens a second
 

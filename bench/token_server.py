@@ -29,12 +29,12 @@ _STREAM_HEAD = (
 
 
 def ask(words: int = DEFAULT_WORDS, rate: float = 0) -> str:
-    """Return a message whose reply has so many words, ``rate`` of them a second."""
+    """Return a message whose reply has ``words`` words, ``rate`` of them a second."""
     return f"[[words={words} rate={rate:g}]] hello"
 
 
 def reply(words: int) -> str:
-    """Return the whole reply of so many words."""
+    """Return the whole reply of ``words`` words."""
     return " ".join(f"w{number}" for number in range(words))
 
 

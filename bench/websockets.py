@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.peers.systems import FlaskSocketIO, TaskiqList
+from bench.processes import BrokenRun
 from bench.result import Result, command
-from bench.systems import BrokenRun, FlaskSocketIO, MeasuredSystem, Ours, TaskiqList, running
+from bench.systems import MeasuredSystem, Ours, running
 
 SYSTEMS: list[type[MeasuredSystem]] = [Ours, TaskiqList, FlaskSocketIO]
 WARM = 20  # WebSockets, opened first so that shared memory is not counted

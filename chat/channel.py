@@ -1,13 +1,13 @@
 """The pub/sub channel of a session: publishing to it, and the connection that listens to it.
 
-A payload is ``REVISION BEFORE TYPE FRAME``: the session's revision, the revision before it, what
-happened, and the frame of ``chat.events.v1`` that says so, byte for byte as WebSockets get it. So a
-web process compares the revisions and passes the frame on; it parses no JSON.
+A payload is ``REV PREV_REV TYPE FRAME``: the session's revision, the revision before it, the type
+of the event, and its frame of ``chat.events.v1``, in the bytes that are sent to WebSockets. So a
+web process compares the revisions and forwards the frame; it parses no JSON.
 
 The steps in ``scripts/`` publish what changes a session: ``human`` (a message), ``start``,
-``delta``, ``reply`` (one that ended), ``failed`` (one that ended so) and ``erased`` (no frame).
-``wait`` and ``thinking`` change nothing: their revision is 0. The revision before is the last one
-for which they hold, or 0 for any.
+``delta``, ``reply`` (a reply has ended), ``failed`` (a reply has failed), ``erased`` (no frame).
+``wait`` and ``thinking`` change nothing. Such an event has the revision 0, and its second number is
+the last revision at which it holds, 0 for any.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class SessionEvent(NamedTuple):
     type: str
     frame: bytes  # JSON in UTF-8
     rev: int | None  # None: the event does not change the session
-    prev: int | None  # without `rev`: the last revision for which the event holds, None: any
+    prev_rev: int | None  # the revision before `rev`
+    # Of an event without `rev`: the last revision at which it holds; None: it holds at any.
+    last_rev: int | None = None
 
 
 class Subscribed(NamedTuple):
@@ -65,10 +67,11 @@ def parse_event(token: str, payload: bytes) -> SessionEvent:
         MalformedEvent: The payload is not an event.
     """
     try:
-        rev, prev, event_type, frame = payload.split(b" ", 3)
+        rev, prev_rev, event_type, frame = payload.split(b" ", 3)
         if rev == b"0":
-            return SessionEvent(token, event_type.decode(), frame, None, int(prev) or None)
-        return SessionEvent(token, event_type.decode(), frame, int(rev), int(prev))
+            last_rev = int(prev_rev) or None
+            return SessionEvent(token, event_type.decode(), frame, None, None, last_rev)
+        return SessionEvent(token, event_type.decode(), frame, int(rev), int(prev_rev))
     except ValueError as error:
         raise MalformedEvent(type(error).__name__) from None
 
@@ -135,6 +138,8 @@ class Listener:
             redis.ConnectionError: The connection is lost. Call `connect`.
             MalformedEvent: A payload is not an event. The next call reads on.
         """
+        # It goes through gevent's event loop even if there is data. To read at once would be
+        # cheaper, but nothing else would run while events arrive faster than they are delivered.
         if not self._connection.can_read(timeout=PING_INTERVAL):
             if self._ping_sent or not self._connected:
                 raise redis.ConnectionError("the connection is dead")

@@ -1,9 +1,9 @@
 """The mailbox of each session: human messages go in, replies come out, one at a time and in order.
 
 Each method runs one atomic step in Redis (``scripts/``) that is safe to repeat. A step that queues
-a session says whether its caller must enqueue a task (`tasks.enqueue`). Only the worker that owns
-the session's lease writes its reply; a worker that lost the lease learns this when its next call
-returns False.
+a session says whether its caller must enqueue a task (`tasks.task_queue`). Only the worker that
+owns the session's lease writes its reply; a worker that lost the lease learns this when its next
+call returns False.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Committed(NamedTuple):
     owned: bool  # False: the lease was lost before
     queued: bool  # the session has another message and waits for a worker
     sessions_queued: int  # of all sessions
+    status: str = ""  # of the reply: as committed, or "stopped" if its user stopped it before
 
 
 class Unserved(NamedTuple):
@@ -81,7 +82,7 @@ class Claim:
     reply_id: str
     text: str  # the partial text of the reply
     kept_text: str  # its beginning, which the reply had before it was continued; a restart keeps it
-    deltas: int  # that the partial text consists of
+    deltas: int  # number of deltas in the partial text
     attempt: int  # from 1
     elapsed: float  # seconds since the first claim of this message
     resumed: bool  # whether another worker has claimed the message before
@@ -93,7 +94,7 @@ class Claim:
 
 
 class Mailbox:
-    """The steps on sessions. Every method raises `Busy` while Redis cannot be used."""
+    """The steps on sessions. Every method raises `RedisUnavailable` while Redis cannot be used."""
 
     def __init__(self, client: redis.Redis, ttl: int) -> None:
         """``ttl`` is the expiry of an idle session in seconds, 0 for none."""
@@ -173,7 +174,7 @@ class Mailbox:
         return [Unserved(token, message_id, int(rev)) for token, message_id, rev in triples]
 
     def sessions_unanswered(self) -> int:
-        """Return how many sessions have an unanswered message, whether its reply has started."""
+        """Return how many sessions have an unanswered message, started or not."""
         with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
             pipe.zcard(QUEUED)
             pipe.zcard(LEASED)
@@ -272,8 +273,8 @@ class Mailbox:
             ending = {"status": "failed", "error": error}
         last = (text, json.dumps(text), json.dumps(ending))
         args = (lease_id, reply_id, attempt, deltas, *last, self._ttl)
-        owned, queued, sessions_queued = self._run(self._commit, token, *args)
-        return Committed(bool(owned), bool(queued), sessions_queued)
+        owned, queued, sessions_queued, reply_status = self._run(self._commit, token, *args)
+        return Committed(bool(owned), bool(queued), sessions_queued, reply_status)
 
     def release(self, token: str, lease_id: str) -> bool:
         """Give the lease back, so that another worker continues; False if the lease is lost."""

@@ -1,8 +1,8 @@
-"""The log of each message's life: one line a step, with the message's id.
+"""The log of each message's life: one line for each step, with the message's id.
 
-Steps: accepted, enqueued, claimed or resumed, first_delta, finished; where it happens recovered,
-restarted, released, lease_lost, stopped. A session is named by a short hash of its token, since
-the token itself opens the session.
+Steps: accepted, enqueued, claimed or resumed, first_delta, finished. Not every message has these:
+recovered, restarted, released, interrupted, lease_lost, stopped. A session is named by a short hash
+of its token, since the token itself opens the session.
 """
 
 from __future__ import annotations
@@ -32,5 +32,5 @@ def log_session(step: str, token: str) -> None:
 
 
 def set_message_log_level(name: str) -> None:
-    """Log steps only if ``name``, a level such as "info" or "warning", lets them through."""
+    """Set the level from which lines are written, such as "warning". Steps have level "info"."""
     log.setLevel(name.upper())

@@ -30,11 +30,13 @@ UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError, *ERROR_REPLIES)
 _PERMANENT = ("WRONGTYPE ", "Existing key has wrong Redis type", "ERR user_script:")
 
 
-def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
+def connect(
+    url: str, *, retries: int = RETRIES, max_connections: int = MAX_CONNECTIONS
+) -> redis.Redis:
     """Return a client for ``url``, safe for all threads. It connects when it is first used."""
     pool = redis.BlockingConnectionPool.from_url(
         url,
-        max_connections=MAX_CONNECTIONS,
+        max_connections=max_connections,
         timeout=SOCKET_TIMEOUT,
         decode_responses=True,
         protocol=2,
@@ -59,7 +61,7 @@ def translated_errors() -> Iterator[None]:
     Our errors are not chained to those of redis-py, which may hold a token: see `cause`.
 
     Raises:
-        Busy: Redis cannot be used at the moment.
+        RedisUnavailable: Redis cannot be used at the moment.
         Internal: A retry would not help.
     """
     try:

@@ -30,7 +30,7 @@ def _check_id(value: str) -> None:
 
 def _check_text(value: str) -> None:
     if has_surrogate(value):
-        raise ValidationError("holds half of a surrogate pair, which is no character")
+        raise ValidationError("contains half of a surrogate pair, which is not a character")
 
 
 class Id(fields.String):

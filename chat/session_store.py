@@ -12,6 +12,7 @@ import redis
 from chat.channel import channel
 from chat.errors import SessionGone
 from chat.ids import is_token, new_id, timestamp
+from chat.json_lists import decode_list
 from chat.redis_client import is_temporary, translated_errors
 from chat.scripts import session_step
 
@@ -57,7 +58,7 @@ class Session:
 
 
 class SessionStore:
-    """The sessions in Redis. Every method raises `Busy` while Redis cannot be used."""
+    """The sessions in Redis. Every method raises `RedisUnavailable` while it cannot be used."""
 
     def __init__(self, client: redis.Redis, ttl: int) -> None:
         """``ttl`` is the expiry of an idle session in seconds, 0 for none."""
@@ -100,30 +101,25 @@ class SessionStore:
             raise SessionGone
         # In one transaction: no step comes between the document and the text that belongs to it.
         with translated_errors(), self._redis.pipeline() as pipe:
-            pipe.execute_command("JSON.GET", token)
+            pipe.execute_command("JSON.GET", token, "name", "session_start")
+            pipe.execute_command("JSON.GET", token, "messages")
             pipe.hmget(state_key(token), "answered", "rev", "reply", "n")
             pipe.get(text_key(token))
             if self._ttl:
                 # XX: a session with an unanswered message has no expiry, and must not get one.
                 for key in (token, state_key(token), _ids_key(token)):
                     pipe.expire(key, self._ttl, xx=True)
-            found, (answered, rev, reply, deltas), text, *_ = pipe.execute()
+            found, found_messages, (answered, rev, reply, deltas), text, *_ = pipe.execute()
         if found is None or answered is None:
             raise SessionGone
         document = json.loads(found)
-        messages = document["messages"]
+        messages = decode_list(found_messages)
         if reply:
             streaming = messages[2 * int(answered) + 1]
             streaming["msg"] += text or ""
             streaming["n"] = int(deltas)
-        return Session(
-            document["token"],
-            document["name"],
-            document["session_start"],
-            messages,
-            int(answered),
-            int(rev),
-        )
+        name, session_start = document["name"], document["session_start"]
+        return Session(token, name, session_start, messages, int(answered), int(rev))
 
     def revisions(self, tokens: Iterable[str]) -> dict[str, int | None]:
         """Return the revision of each session, None for one that is gone."""

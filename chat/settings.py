@@ -138,7 +138,7 @@ class Headers(fields.Field):  # type: ignore[type-arg]
         return headers
 
 
-def _verified(url: str) -> str:
+def _with_certificate_check(url: str) -> str:
     """Return the broker's URL with certificate verification, which is not kombu's default."""
     parts = urlsplit(url)
     if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
@@ -214,7 +214,7 @@ class SettingsSchema(Schema):
                     " model”)",
                     name,
                 )
-        data["broker_url"] = _verified(data["broker_url"] or data["redis_url"])
+        data["broker_url"] = _with_certificate_check(data["broker_url"] or data["redis_url"])
         return Settings(**data)
 
 

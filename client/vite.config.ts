@@ -26,5 +26,9 @@ export default defineConfig({
       },
     },
   },
-  test: { environment: "node", include: ["tests/**/*.test.{ts,tsx}"] },
+  test: {
+    environment: "node",
+    include: ["tests/**/*.test.{ts,tsx}"],
+    testTimeout: 60_000, // ms, on a busy machine
+  },
 });

@@ -1,4 +1,4 @@
-"""The error of a start that is not possible."""
+"""The error of `make run` when it cannot start."""
 
 
 class CannotStart(Exception):

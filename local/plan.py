@@ -1,4 +1,4 @@
-"""The plan of a start: which services run on this machine, as the environment sets it."""
+"""Which services run on this machine, as the environment sets it, and how each is started."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Plan:
         self.welcome = f"The chat is at http://{LOOPBACK}:{web_port}"
         if embedded_model:
             self.welcome += (
-                f" ({model.NAME}, a small one, stands in for GPT-J, which comes with MODEL_URL)"
+                f" (with the small model {model.NAME}; set MODEL_URL to use GPT-J or another model)"
             )
 
     def _redis(self, data: Path) -> Service:

@@ -176,7 +176,7 @@ def _executables() -> tuple[Path, Path]:
             try:
                 path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
             except OSError:
-                raise CannotStart(f"{path} may not be run: give it its run bit.") from None
+                raise CannotStart(f"{path} is not executable: run chmod +x on it.") from None
         found.append(path)
     return found[0], found[1]
 
@@ -190,7 +190,7 @@ def _lock(data: Path) -> Iterator[int]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CannotStart(
-                f"Another Redis works on {data}: this chat runs already, or has not ended yet."
+                f"Another Redis uses {data}: this chat is already running, or has not stopped yet."
             ) from None
         yield file.fileno()
 

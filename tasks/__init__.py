@@ -1,1 +1,1 @@
-"""The worker: takes a session that waits, asks the model, and writes the reply as it comes."""
+"""The worker: takes a queued session, asks the model, and writes the reply as it arrives."""

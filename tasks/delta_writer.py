@@ -1,7 +1,7 @@
-"""Writes what all generations of this worker produce, and keeps their leases.
+"""Writes the text of all generations of this worker, and renews their leases.
 
-A generation only adds text to its buffer. One thread collects the text of all of them and writes it
-in one script, so that a token pays for no round trip, no connection and no thread of its own.
+A generation only adds text to its buffer. One thread collects the text of all generations and
+writes it in one script call. So a token needs no round trip, connection or thread of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RENEWAL_CHECK = RENEWAL_INTERVAL / 4  # seconds between two looks for leases to
 
 
 class DeltaWriter:
-    """One thread of a worker: writes deltas, renews leases, and drains the worker."""
+    """One thread of a worker: writes deltas and renews leases, until the worker shuts down."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -34,8 +34,8 @@ class DeltaWriter:
         self._with_text: deque[Generation] = deque()
         self._wake = threading.Event()  # set while there is text
         self._written = threading.Condition(self._lock)
-        self._writing: set[Generation] = set()  # of which a write is under way
-        self._draining = threading.Event()
+        self._writing: set[Generation] = set()  # those in the script call that runs now
+        self._shutting_down = threading.Event()
 
     # In the threads of the generations
 
@@ -61,13 +61,13 @@ class DeltaWriter:
             self._wake.set()
 
     @property
-    def draining(self) -> bool:
+    def shutting_down(self) -> bool:
         """Whether this worker shuts down and claims no more messages."""
-        return self._draining.is_set()
+        return self._shutting_down.is_set()
 
-    def drain(self) -> None:
+    def shut_down(self) -> None:
         """Leave all generations to other workers. Safe in a signal handler."""
-        self._draining.set()
+        self._shutting_down.set()
 
     # In the writer's own thread
 
@@ -77,11 +77,11 @@ class DeltaWriter:
         written_at = renewals_at = 0.0
         while True:
             if self._wake.wait(_RENEWAL_CHECK):
-                # Others have text soon, too: what begins now, or streams at the same pace.
+                # Other replies that begin now or stream at the same rate will have text soon.
                 pause = written_at + WRITE_INTERVAL - time.monotonic()
                 time.sleep(max(pause, FIRST_WRITE_DELAY))
             now = time.monotonic()
-            if self.draining:
+            if self.shutting_down:
                 self._abort_all()
             try:
                 written, renewed = self.write(), 0
@@ -121,7 +121,7 @@ class DeltaWriter:
             try:
                 written += self._write_some(some)
             except RedisUnavailable:
-                # Their text is taken, so that they would not notify of it again.
+                # Their text has left their buffers, so they will not notify of it again.
                 self._with_text.extend(generations[start:])
                 self._wake.set()
                 raise
@@ -139,7 +139,7 @@ class DeltaWriter:
         try:
             self._write_pending(pending)
         except Internal:
-            # It is about one session, and the others must not suffer from it.
+            # The error concerns one session: write each of the others.
             for generation, write in pending:
                 try:
                     self._write_pending([(generation, write)])

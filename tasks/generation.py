@@ -68,7 +68,8 @@ class Generation:
         """Generate the reply. Returns how the session stands afterwards.
 
         Raises:
-            Busy: Redis was away for longer than `REDIS_OUTAGE_TIMEOUT`. Recovery finds the session.
+            RedisUnavailable: Redis was away for longer than `REDIS_OUTAGE_TIMEOUT`. Recovery
+                finds the session.
             Internal: Redis refuses to write this reply.
         """
         try:
@@ -82,6 +83,9 @@ class Generation:
         except LeaseLost:
             self._log("lease_lost")
             return _LOST
+        except ChatError:
+            self._log("interrupted")
+            raise
 
     # For the writer
 
@@ -217,6 +221,9 @@ class Generation:
         )
         if not committed.owned:
             raise LeaseLost
+        if committed.status == "stopped":  # the rest of the text was not written
+            self._log("finished", status=committed.status)
+            return committed
         if self._buffer and not self._deltas:
             self._log("first_delta")
         self._deltas += bool(self._buffer)
@@ -229,11 +236,12 @@ class Generation:
         self._settle()
         self._unconfirmed, self._buffer = self._buffer, ""
         self._settle()
-        released = self._until_redis_answers(
+        if not self._until_redis_answers(
             lambda: self._mailbox.release(claim.token, claim.lease_id)
-        )
+        ):
+            raise LeaseLost
         self._log("released")
-        return Committed(owned=released, queued=released, sessions_queued=0)
+        return Committed(owned=True, queued=True, sessions_queued=0)
 
     def _settle(self) -> None:
         """Write a delta again that was not confirmed."""

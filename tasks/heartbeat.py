@@ -18,7 +18,7 @@ from celery import bootsteps
 from celery.worker.consumer.tasks import Tasks
 
 from chat.errors import ChatError
-from chat.worker_presence import HEARTBEAT_INTERVAL, write_heartbeat
+from chat.worker_heartbeat import HEARTBEAT_INTERVAL, write_heartbeat
 from tasks.celery import app
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Heartbeat:
         self._stopped.set()
 
     def run(self) -> None:
-        """Write a heartbeat at the first tick, then at most one in `BEAT_EVERY` seconds."""
+        """Write a heartbeat at the first tick, then at most one in `HEARTBEAT_INTERVAL` seconds."""
         while True:
             self._ticked.wait()
             self._ticked.clear()

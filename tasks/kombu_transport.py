@@ -98,7 +98,7 @@ class Channel(redis.Channel):
         With ``commands``, the message must hold a command.
 
         Raises:
-            InvalidMessage: kombu or Celery could not read it: the worker would end or reconnect.
+            InvalidTaskMessage: kombu or Celery cannot read it; the worker would end or reconnect.
         """
         try:
             message = json.loads(raw)

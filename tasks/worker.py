@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import bootsteps
@@ -19,6 +20,11 @@ from tasks.models import models_for
 from tasks.recovery import Recovery
 from tasks.reply import ReplyTask
 from tasks.session_processor import SessionProcessor
+from tasks.task_queue import TaskQueue
+
+# Celery logs that it has received a task, and that the task has ended. Our own lines, `claimed` and
+# `finished`, say more. The level must be set before Celery makes its consumer.
+_PER_TASK_LOGS = ("celery.worker.strategy", "celery.app.trace")
 
 
 class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -32,12 +38,16 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         except SettingsError as error:
             raise SystemExit(str(error)) from None
         set_message_log_level(settings.log_level)
+        for name in _PER_TASK_LOGS:
+            logging.getLogger(name).setLevel(logging.WARNING)
         mailbox = Mailbox(client, settings.session_ttl)
         self._writer = DeltaWriter(mailbox)
-        self._recovery = Recovery(worker.app, mailbox)
+        queue = TaskQueue(settings.broker_url)
+        self._recovery = Recovery(mailbox, queue, max_sessions=settings.worker_concurrency)
         self._heartbeat = Heartbeat(client)
         processor = SessionProcessor(
             mailbox,
+            queue,
             model,
             self._writer,
             history_window=settings.history_window,
@@ -52,11 +62,11 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         start_background_thread("heartbeat", self._heartbeat.run)
         for model in self._discovered:
             start_background_thread("address of the model", model.start)
-        worker_shutting_down.connect(self._drain, weak=False)
+        worker_shutting_down.connect(self._shut_down, weak=False)
 
-    def _drain(self, **_: Any) -> None:
+    def _shut_down(self, **_: Any) -> None:
         self._heartbeat.stop()
-        self._writer.drain()
+        self._writer.shut_down()
 
 
 app.steps["worker"].add(ReplyServices)

@@ -31,7 +31,8 @@ def delay_reason(snapshot: Snapshot) -> str:
     if exchange and exchange.wait_reason:
         return _WAIT_REASONS.get(exchange.wait_reason, _ANY_WAIT_REASON)
     if exchange and exchange.position and not exchange.reply:
-        return f"Messages that are answered before this one: {exchange.position}."
+        ahead = exchange.position
+        return f"{ahead} {'message is' if ahead == 1 else 'messages are'} ahead of yours."
     if snapshot.postponed and snapshot.pending and not exchange:
         why = _POSTPONED.get(snapshot.postponed.code, _POSTPONED["busy"])
         return f"{why} {_WILL_BE_SENT.format(snapshot.postponed.seconds)}"

@@ -110,7 +110,7 @@ class InteractiveChat:
                         text = self._transcript.notice(delay if delay not in printed else "")
                         printed.add(delay)
                     self._prompt.print(text)
-                if not snapshot.frame_due:
+                if not snapshot.expects_frame:
                     return
                 if self._ctrl_c_pressed():
                     if self._warned or not snapshot.has_history:

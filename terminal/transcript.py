@@ -100,7 +100,7 @@ class Transcript:
         self._lost_reason = reason
         if snapshot.state == "ended":
             unsent = " Your message was not sent." if snapshot.pending else ""
-            return self.notice(f"{reason}{unsent} /new starts another one.")
+            return self.notice(f"{reason}{unsent} /new starts a new chat.")
         if snapshot.state == "lost":
             return self.notice(LOST)
         if before == "lost":

@@ -13,6 +13,15 @@ import websocket
 PATIENCE = 30.0  # seconds for one frame
 
 
+def open_websocket(url: str, timeout: float = PATIENCE, **options: Any) -> websocket.WebSocket:
+    """Open a WebSocket with the library websocket-client. ``options`` are the library's.
+
+    Its own check of UTF-8 is a loop in Python that takes seconds for 8 MB, and the server closes
+    slow clients. So `recv` checks text when it decodes it; a caller of `recv_data` has to.
+    """
+    return websocket.create_connection(url, timeout=timeout, skip_utf8_validation=True, **options)
+
+
 def begin(url: str, name: str = "Ada") -> str:
     """Create a session; return its token."""
     answer = requests.post(f"{url}/token", params={"name": name}, timeout=PATIENCE)
@@ -34,7 +43,7 @@ class Plain:
     """A WebSocket in plain mode, like the tutorial's client."""
 
     def __init__(self, ws: str, token: str) -> None:
-        self.socket = websocket.create_connection(f"{ws}?token={token}", timeout=PATIENCE)
+        self.socket = open_websocket(f"{ws}?token={token}")
 
     def say(self, text: str) -> None:
         self.socket.send(text)
@@ -68,9 +77,7 @@ class Events:
 
     def reconnect(self, ws: str) -> None:
         """Open a WebSocket and read the history."""
-        self.socket = websocket.create_connection(
-            ws, subprotocols=["chat.events.v1", f"bearer.{self.token}"], timeout=PATIENCE
-        )
+        self.socket = open_websocket(ws, subprotocols=["chat.events.v1", f"bearer.{self.token}"])
         assert self.socket.subprotocol == "chat.events.v1"
         assert self.frame()["type"] == "history"
 
@@ -89,7 +96,7 @@ class Events:
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             self.closed_with = int.from_bytes(data[:2], "big")
             raise websocket.WebSocketConnectionClosedException(f"with {self.closed_with}")
-        frame: dict[str, Any] = json.loads(data)
+        frame: dict[str, Any] = json.loads(data.decode())
         self.frames.append(frame)
         getattr(self, f"_on_{frame['type']}", lambda _: None)(frame)
         return frame

@@ -9,9 +9,27 @@ import pytest
 import redis
 
 from chat.redis_client import connect
+from chat.session_store import SessionStore
 from local.redis import EmbeddedRedis
 from tests.pty_terminal import Person, person
 from tests.system import System
+
+TTL = 3600  # seconds; the expiry of the sessions of `store`
+
+# The folders whose files take longest: they come first, so that all processes of `make test` end
+# at about the same time.
+SLOWEST_FIRST = ("browser", "local", "faults", "terminal", "web", "bench", "chat", "tasks")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests by folder; within a folder they stay as they are."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +45,17 @@ def client(_redis: EmbeddedRedis) -> Iterator[redis.Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def store(client: redis.Redis) -> SessionStore:
+    return SessionStore(client, TTL)
+
+
+@pytest.fixture
+def token(store: SessionStore) -> str:
+    """The token of a new session."""
+    return store.create("Ada").token
 
 
 @pytest.fixture(scope="session")

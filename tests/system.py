@@ -8,7 +8,7 @@ from typing import Self
 import requests
 
 from chat.redis_client import connect
-from chat.worker_presence import ABSENT_AFTER, KEY
+from chat.worker_heartbeat import ABSENT_AFTER, KEY
 from local.redis import EmbeddedRedis, Fsync
 from tests.processes import Process, Web, Worker, free_port, wait_until
 

@@ -9,17 +9,18 @@ from chat.mailbox import Mailbox
 from chat.redis_client import connect
 from chat.session_store import SessionStore
 from chat.settings import Settings, load_settings_or_exit
-from web.chat_route import chat_route
+from tasks.task_queue import TaskQueue
+from web.chat_route import chat_blueprint
 from web.dispatcher import Dispatcher
 from web.error_responses import answer_in_json
-from web.page_routes import page
+from web.page_routes import page_blueprint
 from web.server.request_limits import MAX_BODY_BYTES
-from web.session_routes import sessions
+from web.session_routes import session_blueprint
+from web.subscribers.absence_notifier import AbsenceNotifier
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
 from web.subscribers.session_actions import SessionActions
-from web.subscribers.worker_watch import WorkerWatch
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -28,22 +29,28 @@ def create_app(settings: Settings | None = None) -> Flask:
     client = connect(settings.redis_url)
     store = SessionStore(client, settings.session_ttl)
     mailbox = Mailbox(client, settings.session_ttl)
-    actions = SessionActions(mailbox, Dispatcher(), max_message_length=settings.max_message_length)
+    dispatcher = Dispatcher(TaskQueue(settings.broker_url))
+    actions = SessionActions(mailbox, dispatcher, max_message_length=settings.max_message_length)
     subscribers = SubscriberRegistry()
     resync = Resync(store, subscribers)
     relay = Relay(client, subscribers, resync)
-    worker_watch = WorkerWatch(client, mailbox, subscribers)
+    absence_notifier = AbsenceNotifier(client, mailbox, subscribers)
 
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     CORS(app, origins=list(settings.allowed_origins))
     answer_in_json(app)
-    app.register_blueprint(page())
-    app.register_blueprint(sessions(store))
+    app.register_blueprint(page_blueprint())
+    app.register_blueprint(session_blueprint(store))
     app.register_blueprint(
-        chat_route(
-            store, actions, relay, resync, worker_watch, allowed_origins=settings.allowed_origins
+        chat_blueprint(
+            store,
+            actions,
+            relay,
+            resync,
+            absence_notifier,
+            allowed_origins=settings.allowed_origins,
         )
     )
-    app.extensions["subscribers"] = subscribers  # for web/server/drain.py
+    app.extensions["subscribers"] = subscribers  # for web/server/shutdown.py
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 from flask import Blueprint, abort, g, request
@@ -13,14 +13,14 @@ from chat.session_store import SessionStore
 from web.handshake_log import explain_refusals
 from web.origin import host_of, is_allowed_origin
 from web.session_routes import token_from_request
+from web.subscribers.absence_notifier import AbsenceNotifier
 from web.subscribers.command_queue import Command, CommandQueue
 from web.subscribers.events_mode import SUBPROTOCOL, EventsSubscriber
-from web.subscribers.plain_mode import PlainSubscriber
+from web.subscribers.plain_mode import EndedReplies, PlainSubscriber, ended_replies
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
 from web.subscribers.session_actions import SessionActions
-from web.subscribers.subscriber import Subscriber
-from web.subscribers.worker_watch import WorkerWatch
+from web.subscribers.subscriber import Services, Subscriber
 from web.transport.flask_extension import WebSocketRoutes
 from web.transport.websocket import WebSocket
 
@@ -41,17 +41,18 @@ def choose_subprotocol(offered: Collection[str]) -> str | None:
     return next((name for name in offered if name.startswith(_BEARER)), None)
 
 
-def chat_route(
+def chat_blueprint(
     store: SessionStore,
     actions: SessionActions,
     relay: Relay,
     resync: Resync,
-    worker_watch: WorkerWatch,
+    absence_notifier: AbsenceNotifier,
     *,
     allowed_origins: Collection[str],
 ) -> Blueprint:
-    """Return the blueprint of the WebSocket."""
+    """Return the route of the WebSocket."""
     routes = Blueprint("chat", __name__)
+    services = Services(actions, resync.request, absence_notifier.check)
     explain_refusals(routes, _PATH, allowed_origins, _token)
 
     @routes.before_request
@@ -62,28 +63,28 @@ def chat_route(
             abort(403, "This page may not open a chat here.")
         try:
             if choose_subprotocol(_offered_subprotocols()) != SUBPROTOCOL:
-                g.session = store.history(_token())
+                g.ended_replies = ended_replies(store.history(_token()))
             elif not store.exists(_token()):
                 raise SessionGone
         except SessionGone:
             abort(403, "No such session. Begin one with POST /token.")
 
     @WebSocketRoutes().route(_PATH, routes, choose_subprotocol=choose_subprotocol)
-    def chat(websocket: WebSocket) -> None:
+    def chat() -> Callable[[WebSocket], None]:
+        return partial(open_chat, token=_token(), ended=g.pop("ended_replies", None))
+
+    def open_chat(websocket: WebSocket, *, token: str, ended: EndedReplies | None) -> None:
         subscriber: Subscriber
-        token = _token()
-        if websocket.subprotocol == SUBPROTOCOL:
-            subscriber = EventsSubscriber(websocket, token, resync.request, actions, worker_watch)
+        if ended is None:
+            subscriber = EventsSubscriber(websocket, token, services)
         else:
-            subscriber = PlainSubscriber(
-                websocket, token, resync.request, actions, at_handshake=g.pop("session")
-            )
-        worker_watch.start()
+            subscriber = PlainSubscriber(websocket, token, services, ended)
+        absence_notifier.start()
         serve(subscriber)
 
     def serve(subscriber: Subscriber) -> None:
         """Send the session and its events, and run the client's commands, until the end."""
-        commands = CommandQueue()
+        commands: CommandQueue | None = None  # most clients read only
         try:
             with subscriber.buffering():
                 relay.subscribe(subscriber)
@@ -91,6 +92,7 @@ def chat_route(
             while True:
                 command = subscriber.on_frame(subscriber.websocket.receive())
                 if command:
+                    commands = commands or CommandQueue()
                     commands.put(partial(_run_or_close, subscriber, command, commands))
         except SessionGone:
             subscriber.close_ended()
@@ -98,7 +100,8 @@ def chat_route(
             log.warning("%s", error)
             subscriber.websocket.close(1013, "try again later")
         finally:
-            commands.join()  # frames that came before the end are processed
+            if commands:
+                commands.join()  # frames that came before the end are processed
             relay.unsubscribe(subscriber)
 
     return routes
@@ -124,5 +127,5 @@ def _run_or_close(subscriber: Subscriber, command: Command, commands: CommandQue
         commands.clear()
     except Exception:
         log.exception("an unexpected error while handling a frame")
-        subscriber.websocket.close(1011, "our fault")
+        subscriber.websocket.close(1011, "internal error")
         commands.clear()

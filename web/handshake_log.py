@@ -22,10 +22,11 @@ _TOKEN = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MAX_VALUE_LENGTH = 120  # characters of a header that are logged
 
 _HOST_FIX = (
-    'Have the proxy pass Host as the browser sent it (nginx: "proxy_set_header Host $http_host;")'
+    "Configure the proxy to forward Host as the browser sent it"
+    ' (nginx: "proxy_set_header Host $http_host;")'
 )
 _UPGRADE_FIX = (
-    'Have it use HTTP/1.1 and pass both headers (nginx: "proxy_http_version 1.1;"'
+    'Configure it to use HTTP/1.1 and to forward both headers (nginx: "proxy_http_version 1.1;"'
     ' "proxy_set_header Upgrade $http_upgrade;" "proxy_set_header Connection upgrade;")'
 )
 
@@ -35,8 +36,9 @@ def explain_refusals(
 ) -> None:
     """Log each handshake that the application refuses with a 4xx status.
 
-    ``path`` is the WebSocket's, ``allowed_origins`` as in `is_welcome`. ``token`` returns the
-    token of the current request, or ''. Each line is logged at most once a minute.
+    ``path`` is the path of the WebSocket. ``allowed_origins`` are those that may open one besides
+    our own. ``token`` returns the token of the current request, or ''. Each line is logged at most
+    once a minute.
     """
 
     @routes.after_app_request
@@ -65,48 +67,51 @@ def _cause(
     headers = request.headers
     if request.path != path:
         return (
-            f"it asks for {_printable(request.path)}, and the WebSocket is at {path}. If a proxy"
-            ' changes the path, have it pass it on as it is (nginx: "proxy_pass http://HOST:PORT;"'
-            " without a slash at its end)."
+            f"its path is {_printable(request.path)}, but the WebSocket is at {path}. If a proxy"
+            " changes the path, configure it to forward the path unchanged"
+            ' (nginx: "proxy_pass http://HOST:PORT;", without a slash at its end).'
         )
     if request.method != "GET":
-        return f"its method is {_printable(request.method)}, and must be GET."
+        return f"its method is {_printable(request.method)}, but must be GET."
     if headers.get("Upgrade", "").lower() != "websocket":
-        return f'a proxy took its "Upgrade: websocket" line away. {_UPGRADE_FIX}.'
+        return f'a proxy has removed its header "Upgrade: websocket". {_UPGRADE_FIX}.'
     if "upgrade" not in headers.get("Connection", "").lower():
         return (
-            'a proxy took its "Connection: Upgrade" line away: Connection is'
+            'a proxy has removed its header "Connection: Upgrade": Connection is'
             f" {_printable(headers.get('Connection'))}. {_UPGRADE_FIX}."
         )
     required = ("Sec-WebSocket-Key", "Sec-WebSocket-Version")
     missing = [name for name in required if name not in headers]
     if missing:
-        return f"it has no {' and no '.join(missing)}. A proxy must pass all Sec-WebSocket- lines."
+        names = " and no ".join(missing)
+        return f"it has no {names}. A proxy must forward all Sec-WebSocket- headers."
     origin, host = headers.get("Origin"), host_of(request)
     if not is_allowed_origin(origin, host, allowed):
         return _origin_cause(origin or "", host, headers.get("X-Forwarded-Host"))
     if status == 403 and not has_token:
         return (
-            "it names no session. The token comes in Sec-WebSocket-Protocol or in the query: a"
-            " proxy must pass both on."
+            "it has no token. The token comes in Sec-WebSocket-Protocol or in the query: a proxy"
+            " must forward both."
         )
     if status == 403:
-        return "its session is not in Redis: it has expired, was erased, or never was."
+        return "its session is not in Redis: it has expired, was erased, or never existed."
     if status == 426:
         version = headers.get("Sec-WebSocket-Version")
-        return f"its Sec-WebSocket-Version is {_printable(version)}, and must be 13."
-    return "it cannot be read as a handshake."
+        return f"its Sec-WebSocket-Version is {_printable(version)}, but must be 13."
+    return "it is not a valid handshake."
 
 
 def _origin_cause(origin: str, host: str, forwarded: str | None) -> str:
     page = f"the page is of {_printable(origin)}, and the request's Host is {_printable(host)}"
     if differs_in_port(origin, host):
-        return f"{page}, with another port. {_HOST_FIX}, or name the page in ALLOWED_ORIGINS."
+        return (
+            f"{page}, with another port. {_HOST_FIX}, or add the page's origin to ALLOWED_ORIGINS."
+        )
     if forwarded and is_allowed_origin(origin, forwarded, ()):
-        page += ", though X-Forwarded-Host has the page's own"
+        page += ", but X-Forwarded-Host is the page's host"
     return (
-        f"{page}. If both are yours: {_HOST_FIX[0].lower()}{_HOST_FIX[1:]}, or name the page in"
-        " ALLOWED_ORIGINS. If the page is not yours, the refusal is right."
+        f"{page}. If the page is yours: {_HOST_FIX[0].lower()}{_HOST_FIX[1:]}, or add its origin to"
+        " ALLOWED_ORIGINS. If it is not, the refusal is correct."
     )
 
 

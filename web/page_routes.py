@@ -21,7 +21,7 @@ _HASHED = re.compile(r"-[\w-]{8}\.(js|css)$")
 _ONE_YEAR = 365 * 24 * 3600  # seconds
 
 
-def page() -> Blueprint:
+def page_blueprint() -> Blueprint:
     """Return the routes of the page. Each chat has its own URL, with the same page."""
     routes = Blueprint("page", __name__)
 

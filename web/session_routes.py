@@ -8,10 +8,13 @@ from flask import Blueprint, Response, jsonify, request
 from marshmallow import ValidationError
 
 from chat.errors import SessionGone
-from chat.session_schema import CreateSessionSchema, SessionSchema
+from chat.json_lists import encode_object
+from chat.session_schema import CreateSessionSchema, SessionSchema, StoredMessageSchema
 from chat.session_store import SessionStore
 
 _SESSION = SessionSchema()
+_HEAD = SessionSchema(exclude=["messages"])
+_MESSAGE = StoredMessageSchema()
 _NAME = CreateSessionSchema()
 
 
@@ -21,8 +24,8 @@ def token_from_request() -> str:
     return request.args.get("token") or (bearer.strip() if scheme.lower() == "bearer" else "")
 
 
-def sessions(store: SessionStore) -> Blueprint:
-    """Return the routes that clients create, read and erase their sessions with."""
+def session_blueprint(store: SessionStore) -> Blueprint:
+    """Return the routes that create, read and erase a session."""
     routes = Blueprint("sessions", __name__)
 
     @routes.get("/test")
@@ -36,7 +39,10 @@ def sessions(store: SessionStore) -> Blueprint:
 
     @routes.route("/refresh_token", methods=["GET", "POST"])
     def read() -> Response:
-        return jsonify(_SESSION.dump(store.history(token_from_request())))
+        session = store.history(token_from_request())
+        messages = map(_MESSAGE.dump, session.messages)
+        body = encode_object(_HEAD.dump(session), "messages", messages)
+        return Response(body, mimetype="application/json")
 
     @routes.delete("/token")
     def erase() -> tuple[str, int]:

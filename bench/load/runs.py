@@ -7,6 +7,7 @@ word, once, in order. If they differ, the system did not work.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from itertools import pairwise
 from typing import Any
@@ -15,8 +16,8 @@ from bench.figures import percentile
 from bench.load.conversation import Conversation, Reply, tokens
 from bench.token_server import DEFAULT_WORDS
 
-# After so many replies a client begins a new session, so that a fast run does not measure a long
-# history; bench.growth does.
+# A client begins a new session after this many replies, so that a fast run does not measure a long
+# history; bench.growth measures that.
 REPLIES_PER_SESSION = 50
 MAX_OPENING = 64  # WebSockets that are opened concurrently
 
@@ -36,7 +37,7 @@ class Load:
         return _counts(replies)
 
     async def latency(self, clients: int, seconds: float) -> dict[str, float]:
-        """Let each client send the next message once it has the reply of the instant model."""
+        """Let each client send its next message when it has the reply; the model is instant."""
         everyone = await self._open(clients)
         began = time.monotonic()
         replies = await asyncio.gather(*(self._talk(one, began + seconds) for one in everyone))
@@ -108,7 +109,7 @@ class Load:
         return {"p50_ms": 1000 * percentile(took, 50), **_counts(replies)}
 
     async def pile_up(self, sessions: int, messages: int) -> dict[str, float]:
-        """Let each session have an endless reply, and all together so many unanswered messages."""
+        """Give each session an endless reply, and all together ``messages`` unanswered messages."""
         everyone = await self._open(sessions)
         self._open_conversations += everyone
         begun = [one.send(10_000, 2) for one in everyone]
@@ -163,6 +164,10 @@ def pace(pieces: list[tuple[float, str]]) -> float:
 
 
 def _counts(replies: list[Reply]) -> dict[str, float]:
+    broken = [reply for reply in replies if not reply.whole]
+    for reply in broken[:3]:
+        reason = reply.error or f"{len(reply.pieces)} pieces of {reply.words} words came"
+        print(f"a reply did not come whole: {reason[:300]}", file=sys.stderr)
     return {"asked": len(replies), "whole": sum(reply.whole for reply in replies)}
 
 

@@ -1,4 +1,4 @@
-"""A WebSocket client that uses little CPU: asyncio and RFC 6455, nothing else.
+"""A WebSocket client that uses little CPU: only asyncio and RFC 6455.
 
 A library's client would need more CPU for 600 streams than the server that is measured.
 """

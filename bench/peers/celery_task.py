@@ -1,7 +1,7 @@
 """A bare Celery task: sent by one process, run by a worker, which publishes that it has run.
 
-It asks no model, and has no result backend, which would make it slower. No system on Celery can be
-faster.
+It asks no model, and has no result backend, since both would make it slower. So no system on Celery
+can be faster.
 
     celery -A bench.peers.celery_task worker --pool threads --concurrency 50
     python -m bench.peers.celery_task CLIENTS SECONDS      # measures; prints JSON

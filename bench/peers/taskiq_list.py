@@ -3,8 +3,8 @@
     uvicorn bench.peers.taskiq_list:app
     taskiq worker bench.peers.taskiq_list:broker --workers 1
 
-One pub/sub connection a web process, as a careful user would write it: one per WebSocket would
-make this peer slower, and Redis refuses more than 10,000 connections.
+A web process has one pub/sub connection, as a careful user would write it. One for each WebSocket
+would make this peer slower, and Redis refuses more than 10,000 connections.
 """
 
 import asyncio

@@ -5,7 +5,7 @@
 
 The socket adds the message to a stream, the worker reads it from there, keeps the history in a
 RedisJSON document, asks the model, and adds the reply to a stream of the session, which the socket
-reads. One message after the other, of all sessions.
+reads. The worker answers the messages of all sessions one after the other.
 """
 
 import asyncio

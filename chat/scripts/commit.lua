@@ -1,5 +1,6 @@
 -- commit: add the last delta, end the reply, and queue the session for its next message or leave it
--- idle. Returns {1, or 0 if the lease is lost; 1 if the session is queued again; sessions queued}.
+-- idle. Returns {1, or 0 if the lease is lost; 1 if the session is queued again; sessions queued;
+-- the status of the reply, which is `stopped` if its user has stopped it before}.
 local lease_id = ARGV[1]
 local reply_id = ARGV[2]
 local attempt = tonumber(ARGV[3])
@@ -12,7 +13,7 @@ local ttl = ARGV[8] -- seconds
 local state = read_state()
 if owns_lease(state, lease_id) and state.reply == reply_id then
   if state.attempt ~= attempt or state.n ~= deltas then
-    return {0, 0, 0} -- Redis came back from an older file: the end of the text is missing
+    return {0, 0, 0, ''} -- Redis restarted with older data: the end of the text is missing
   end
   if text ~= '' then
     redis.call('APPEND', TEXT, text)
@@ -21,6 +22,8 @@ if owns_lease(state, lease_id) and state.reply == reply_id then
   end
   end_reply(state, ending, ttl)
 elseif not state or redis.call('HGET', STATE, 'ended') ~= reply_id then
-  return {0, 0, 0}
+  return {0, 0, 0, ''}
 end
-return {1, is_queued(), redis.call('ZCARD', QUEUED)}
+local ended = message_at(2 * state.answered - 1)
+local ended_status = ended.id == reply_id and ended.status or ''
+return {1, is_queued(), redis.call('ZCARD', QUEUED), ended_status}

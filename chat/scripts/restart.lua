@@ -12,7 +12,7 @@ if state.attempt == attempt then
   redis.call('HSET', STATE, 'attempt', state.attempt)
   start_with(state, state.kept > 0 and redis.call('GETRANGE', TEXT, 0, state.kept - 1) or '')
 elseif state.attempt ~= attempt + 1 then
-  return 0 -- Redis came back from an older file
+  return 0 -- Redis restarted with older data
 end
 extend_lease(lease_duration)
 return 1

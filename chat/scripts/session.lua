@@ -6,7 +6,7 @@
 --   * redis-py repeats a command whose answer was lost. A step that is repeated at once answers as
 --     before and changes nothing, except that it may extend the lease. The times and the counts of
 --     other sessions in an answer are those of the repetition.
---   * Redis may come back from an older file: compare ids and counts, never trust the caller's view.
+--   * Redis may restart with older data: compare ids and counts, never trust the caller's view.
 --
 -- Keys
 --   SESSION    the RedisJSON document of the session; the key is the token
@@ -132,7 +132,7 @@ end
 
 -- Publish an event: the next revision, the one before, so that a subscriber notices a gap, the
 -- type, and the frame as WebSockets get it. See chat/channel.py.
--- The revision is a time: it does not come again after Redis came back from an older file.
+-- The revision is a time: it does not repeat after Redis restarted with older data.
 local function publish(state, event_type, frame)
   local prev = state.rev
   state.rev = digits(math.max(now(), tonumber(prev) + 1))
@@ -219,7 +219,8 @@ local function expire(ttl)
   end
 end
 
--- Insert a reply behind its message. Its `start` also tells clients which reply it replaces.
+-- Insert a reply behind its message. When clients get `start`, they drop any earlier reply to the
+-- same message.
 local function start_reply(state, human, reply)
   reply.reply_to = human.id
   redis.call('JSON.ARRINSERT', SESSION, '$.messages', 2 * state.answered + 1, cjson.encode(reply))

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { unanswered } from "../src/chat-state";
 import type { ConnectionFailure } from "../src/connection";
 import type { SessionStatus } from "../src/http-client";
+import { KEEPALIVE_TIMINGS } from "../src/keepalive";
 import { acceptWithHistory, connect, connected, delays, ended, history, human, reply, server, TOKEN, until } from "./connected-client";
 
 describe("connecting", () => {
@@ -43,6 +44,13 @@ describe("connecting", () => {
     await silent.closed;
     await server.accept();
     expect(delays[0]?.code).toBe(1006);
+  });
+
+  it("keeps a WebSocket on which the history has arrived", async () => {
+    connect({ historyTimeout: 20, keepaliveTimings: { ...KEEPALIVE_TIMINGS, pendingInterval: 60 } });
+    const peer = await acceptWithHistory(server.accept(), human("h1"), reply("b1", "h1", "streaming"));
+    expect(await peer.next()).toEqual({ type: "ping" }); // later than the timeout of the history
+    expect(server.handshakes).toHaveLength(1);
   });
 
   it("reconnects at once when reconnectNow is called", async () => {
@@ -89,6 +97,27 @@ describe("connecting", () => {
     server.refusesHandshakes = false;
     await acceptWithHistory();
     expect((await until(client, connected)).failure).toBeNull();
+  });
+
+  it("reports no refusal when a connection lies between two failed handshakes", async () => {
+    server.refusesHandshakes = true;
+    const failures: (ConnectionFailure | null)[] = [];
+    const checked = new Promise<void>((resolve) => {
+      const client = connect({
+        sessionStatus: async () => {
+          failures.push(client.current().failure);
+          server.refusesHandshakes = failures.length !== 1;
+          if (failures.length < 3) return "refused";
+          resolve();
+          return "unreachable";
+        },
+      });
+    });
+    const peer = await acceptWithHistory();
+    server.refusesHandshakes = true;
+    peer.socket.terminate();
+    await checked;
+    expect(failures).toEqual([null, null, null]);
   });
 
   it("reports a busy server, until it is unreachable", async () => {

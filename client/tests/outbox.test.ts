@@ -62,6 +62,19 @@ describe("a message", () => {
     expect(client.current().chat.unsent.every(({ refused }) => !refused)).toBe(true);
   });
 
+  it("is not sent again before the server's retry_after", async () => {
+    const [client, peer] = await connectWithHistory(human("h1"));
+    await peer.next(); // the request for the position of h1
+    peer.send({ type: "ack", id: "h1", position: 1 });
+    client.sendMessage("One");
+    const one = await peer.next();
+    peer.send({ type: "error", code: "busy", msg: "Busy.", id: one.id, retry_after: 60 });
+    peer.send({ type: "message", ...human("h2") });
+    await until(client, ({ chat }) => chat.messages.length === 2);
+    client.stop();
+    expect(await peer.next()).toEqual({ type: "stop", id: "h1" });
+  });
+
   it("that is refused stays unsent with the reason, and the next one is sent", async () => {
     const [client, peer] = await connectWithHistory();
     client.sendMessage("Bad");

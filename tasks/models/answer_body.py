@@ -14,19 +14,21 @@ if TYPE_CHECKING:
     from tasks.models.connection import Connection
 
 
-def answer_class(owner: Connection) -> type[HTTPResponse]:
-    """Return the class of the answers that arrive on the connection ``owner``."""
+_LATEST_TIMEOUT = 0.25  # seconds after a reply's deadline
 
-    class Answer(HTTPResponse):
-        def __init__(self, tcp_socket: socket.socket, *args: Any, **options: Any) -> None:
-            super().__init__(tcp_socket, *args, **options)
-            self.fp = AnswerBody(_SocketReader(tcp_socket, self.fp.detach(), owner))
-            owner.response, owner.body = self, self.fp
 
-        def read1(self, n: int = -1) -> bytes:
-            return _take_chunk(self, n) or super().read1(n)
+class Answer(HTTPResponse):
+    """An answer that arrives on the connection ``owner``."""
 
-    return Answer
+    def __init__(
+        self, owner: Connection, tcp_socket: socket.socket, *args: Any, **options: Any
+    ) -> None:
+        super().__init__(tcp_socket, *args, **options)
+        self.fp = AnswerBody(_SocketReader(tcp_socket, self.fp.detach(), owner))
+        owner.response, owner.body = self, self.fp
+
+    def read1(self, n: int = -1) -> bytes:
+        return _take_chunk(self, n) or super().read1(n)
 
 
 class AnswerBody(io.BufferedReader):
@@ -74,7 +76,7 @@ class _SocketReader(io.RawIOBase):
         if self.at_end or self.paused:
             return None
         if owner.call:
-            self._socket.settimeout(owner.call.time_left())
+            self._set_timeout(owner.call.time_left())
         elif owner.drain_reads_left:
             owner.drain_reads_left -= 1
         else:
@@ -83,6 +85,15 @@ class _SocketReader(io.RawIOBase):
         if count:
             owner.answer_begun = True
         return count
+
+    def _set_timeout(self, seconds: float) -> None:
+        """Set the timeout, at most `_LATEST_TIMEOUT` too late.
+
+        To set it anew for each token is a system call, after which a thread waits for the GIL.
+        """
+        now = self._socket.gettimeout()
+        if now is None or not seconds <= now <= seconds + _LATEST_TIMEOUT:
+            self._socket.settimeout(seconds)
 
     def arrives_within(self, seconds: float) -> bool:
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from functools import partial
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
@@ -19,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
-from tasks.models.answer_body import AnswerBody, answer_class
+from tasks.models.answer_body import Answer, AnswerBody
 from tasks.models.call import Call
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -35,6 +36,23 @@ def connect_timeout(call: Call) -> float:
     return min(CONNECT_TIMEOUT, call.time_left())
 
 
+class Environment:
+    """The proxies and the certificates that the environment names, read once for each URL.
+
+    requests reads them for each request, which takes longer than all else that it does.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[Any, Any]] = {}
+
+    def of(self, url: str) -> tuple[Any, Any]:
+        """Return the ``proxies`` and ``verify`` of a `requests.Session` for a URL."""
+        if url not in self._read:
+            found = requests.Session().merge_environment_settings(url, {}, None, None, None)
+            self._read[url] = found["proxies"], found["verify"]
+        return self._read[url]
+
+
 class Connection:
     """A connection for one request after the other, each of another call.
 
@@ -42,7 +60,8 @@ class Connection:
     one if the last answer was, or can be, read to its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
         self._session = requests.Session()
         adapter = _Adapter(self)
         self._session.mount("http://", adapter)
@@ -65,7 +84,9 @@ class Connection:
         self.answer_begun = False
         self.reused = self.http is not None
         if self.http is None:
-            self._read_environment(url)
+            proxies, verify = self._environment.of(url)
+            self._session.proxies, self._session.verify = proxies, verify
+            self._session.trust_env = False
         elif self.http.sock:
             call.shut_down_on_cancel(self.http.sock)
         self._answer = self._session.request(
@@ -77,15 +98,6 @@ class Connection:
             **options,
         )
         return self._answer
-
-    def _read_environment(self, url: str) -> None:
-        """Read the proxy and the certificates for ``url``. requests does so for each request.
-
-        That would take a third of the processor time of a reply from a server that answers at once.
-        """
-        read = self._session.merge_environment_settings(url, {}, None, None, None)
-        self._session.proxies, self._session.verify = read["proxies"], read["verify"]
-        self._session.trust_env = False
 
     def was_closed_while_idle(self, error: BaseException) -> bool:
         """Whether ``error`` of `request` shows that the server had closed this kept connection."""
@@ -156,7 +168,10 @@ class _Adapter(HTTPAdapter):
     """Opens the connections of a `Connection`, direct ones and those through a proxy."""
 
     def __init__(self, owner: Connection) -> None:
-        self._pool_classes = _pool_classes(owner)
+        self._pool_classes = {
+            "http": partial(_HttpPool, owner),
+            "https": partial(_HttpsPool, owner),
+        }
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -169,28 +184,34 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def _pool_classes(owner: Connection) -> dict[str, type[HTTPConnectionPool]]:
-    Response = answer_class(owner)
+class _OwnedConnection:
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._owner = owner
+        self.response_class = partial(Answer, owner)
 
-    class Http(HTTPConnection):
-        response_class = Response
+    def _new_conn(self) -> socket.socket:
+        return _connect(cast(HTTPConnection, self), self._owner)
 
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, owner)
 
-    class Https(HTTPSConnection):
-        response_class = Response
+class _Http(_OwnedConnection, HTTPConnection):  # type: ignore[misc]
+    pass
 
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, owner)
 
-    class HttpPool(HTTPConnectionPool):
-        ConnectionCls = Http
+class _Https(_OwnedConnection, HTTPSConnection):  # type: ignore[misc]
+    pass
 
-    class HttpsPool(HTTPSConnectionPool):
-        ConnectionCls = Https
 
-    return {"http": HttpPool, "https": HttpsPool}
+class _HttpPool(HTTPConnectionPool):
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_Http, owner)  # type: ignore[assignment]
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_Https, owner)  # type: ignore[assignment]
 
 
 def _connect(connection: HTTPConnection, owner: Connection) -> socket.socket:

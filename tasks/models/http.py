@@ -75,7 +75,7 @@ def _exchange(
                 if not (connection.was_closed_while_idle(error) and call.may_resend()):
                     raise
                 connection.close()
-                connection = Connection()
+                connection = pool.new()
                 answer = _send(connection, method, url, credentials, body, call)
             response = Response(answer, connection, call)
             yield answer, response

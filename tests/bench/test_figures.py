@@ -11,9 +11,10 @@ from bench.flame_graph import summary
 from bench.goals import Goal
 from bench.load.conversation import Reply
 from bench.load.runs import pace, stream_figures
+from bench.processes import BrokenRun, checked
 from bench.report import BEGIN, END, goals, insert, table
 from bench.result import OURS, Result
-from bench.systems import BrokenRun, Usage, checked
+from bench.systems import Usage
 
 
 @pytest.fixture

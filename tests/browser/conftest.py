@@ -1,4 +1,4 @@
-"""Chromium from Debian, and its tabs on the page of a whole system."""
+"""Chromium of the system, and its tabs on the page of a whole system."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Visit = Callable[..., Tab]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    assert path, "chromium is missing: `make chromium` installs it"
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    assert path, "there is no Chromium: `make chromium` installs it"
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)

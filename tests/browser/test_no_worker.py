@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from chat.mailbox import Mailbox
-from chat.worker_presence import ABSENT_AFTER
+from chat.worker_heartbeat import ABSENT_AFTER
 from tests import directives
 from tests.browser.conftest import PATIENCE
 from tests.processes import Worker, wait_until

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PATIENCE
+
 ELSEWHERE = "http://127.0.0.1:9"
 BLOCKED_DIRECTIVES = [
     "script-src-elem",
@@ -56,7 +58,7 @@ def test_the_content_security_policy_blocks_inline_scripts_and_other_hosts(brows
     page = browser.new_context().new_page()
     page.goto(system.web.url)
     ran, not_blocked = page.evaluate(
-        """async ([elsewhere, ...directives]) => {
+        """async ([elsewhere, patience, ...directives]) => {
             const put = (tag, fields) => document.body.append(
                 Object.assign(document.createElement(tag), fields));
             const all = new Promise((done) => addEventListener("securitypolicyviolation", (e) => {
@@ -70,10 +72,10 @@ def test_the_content_security_policy_blocks_inline_scripts_and_other_hosts(brows
             put("iframe", {src: elsewhere});
             put("object", {data: elsewhere});
             fetch(elsewhere).catch(() => 0);
-            await Promise.race([all, new Promise((done) => setTimeout(done, 10_000))]);
+            await Promise.race([all, new Promise((done) => setTimeout(done, patience))]);
             return [window.ran, directives];
         }""",
-        [ELSEWHERE, *BLOCKED_DIRECTIVES],
+        [ELSEWHERE, PATIENCE, *BLOCKED_DIRECTIVES],
     )
     assert ran is None
     assert not_blocked == []

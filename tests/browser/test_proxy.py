@@ -49,19 +49,19 @@ def test_the_page_works_behind_a_correctly_configured_proxy(visitor, system, tmp
         ),
         (
             {"upgrade": "", "connection": ""},
-            'a proxy took its "Upgrade: websocket" line away',
+            'a proxy has removed its header "Upgrade: websocket"',
             "proxy_set_header Upgrade $http_upgrade;",
         ),
         ({"connection": ""}, "Connection is 'close'", "proxy_set_header Connection upgrade;"),
         (
             {"protocol": 'proxy_set_header Sec-WebSocket-Protocol "";'},
-            "it names no session",
-            "a proxy must pass both on",
+            "it has no token",
+            "a proxy must forward both",
         ),
         (
             {"key": 'proxy_set_header Sec-WebSocket-Key "";'},
             "it has no Sec-WebSocket-Key",
-            "A proxy must pass all Sec-WebSocket- lines",
+            "A proxy must forward all Sec-WebSocket- headers",
         ),
     ],
 )

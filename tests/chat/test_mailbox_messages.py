@@ -9,8 +9,8 @@ from chat.ids import new_id
 from chat.mailbox import Accepted
 from chat.scripts import session_step
 from chat.session_store import session_keys
-from tests.chat.conftest import TTL
 from tests.chat.mailbox_steps import must_claim, renew, send, texts
+from tests.conftest import TTL
 
 
 def test_the_first_unanswered_message_needs_a_task_and_the_next_does_not(mailbox, store, token):

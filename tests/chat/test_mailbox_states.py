@@ -489,7 +489,7 @@ class Sessions(RuleBasedStateMachine):
         """Check the revisions of new events (invariant 6). Returns the number of all events."""
         while (message := self.pubsub.get_message(timeout=5))["channel"] != END_OF_EVENTS:
             event = parse_event(self.token, message["data"].encode())
-            assert event.prev == self.rev
+            assert event.prev_rev == self.rev
             assert event.rev is not None
             assert event.rev > self.rev
             self.rev = event.rev

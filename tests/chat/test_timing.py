@@ -29,7 +29,7 @@ def test_a_worker_outlasts_at_least_one_command_that_times_out():
 
 def test_a_web_process_ends_in_order_before_it_is_killed():
     times = Times()
-    last_close = timing.DRAIN_DURATION + times.send_timeout + times.close_timeout
+    last_close = timing.CLOSE_DURATION + times.send_timeout + times.close_timeout
     assert last_close < timing.GRACEFUL_TIMEOUT < timing.KILLED_AFTER
 
 

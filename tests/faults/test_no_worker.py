@@ -12,7 +12,7 @@ import pytest
 from celery import Celery
 
 from chat.mailbox import Mailbox
-from chat.worker_presence import HEARTBEAT_INTERVAL, last_seen, write_heartbeat
+from chat.worker_heartbeat import HEARTBEAT_INTERVAL, heartbeat_age, write_heartbeat
 from tasks.heartbeat import TICK_INTERVAL
 from terminal.delays import NOBODY
 from tests import directives
@@ -125,14 +125,14 @@ def test_clients_and_the_log_get_a_notice_and_the_next_worker_answers_everything
 
 def test_a_frozen_worker_counts_as_absent(system, start_worker):
     socket, worker = opened(system), start_worker()
-    wait_until(lambda: last_seen(system.client) is not None)
+    wait_until(lambda: heartbeat_age(system.client) is not None)
     worker.freeze()
     system.age_heartbeat()
     message_id = socket.say("hello")
     assert socket.until(is_notice)["reply_to"] == message_id
     worker.thaw()
     assert socket.until_answered(message_id)["msg"] == "echo: hello"
-    wait_until(lambda: last_seen(system.client) < HEARTBEAT_INTERVAL)
+    wait_until(lambda: heartbeat_age(system.client) < HEARTBEAT_INTERVAL)
 
 
 def test_a_partial_reply_whose_worker_died_gets_a_notice_and_the_next_worker_continues_it(
@@ -211,14 +211,14 @@ def test_an_outage_of_redis_is_not_taken_for_an_absent_worker(system, start_work
 
 def test_a_worker_that_does_not_consume_has_no_heartbeat(system, start_worker):
     worker = start_worker()
-    wait_until(lambda: last_seen(system.client) is not None)
+    wait_until(lambda: heartbeat_age(system.client) is not None)
     control = Celery(broker=system.redis.url).control
     assert control.cancel_consumer("celery", reply=True, timeout=10, limit=1)
     stale_after = HEARTBEAT_INTERVAL + 3 * TICK_INTERVAL
-    wait_until(lambda: last_seen(system.client) > stale_after)
+    wait_until(lambda: heartbeat_age(system.client) > stale_after)
     assert worker.running
     assert control.add_consumer("celery", reply=True, timeout=10, limit=1)
-    wait_until(lambda: last_seen(system.client) < stale_after)
+    wait_until(lambda: heartbeat_age(system.client) < stale_after)
 
 
 def test_all_subscribers_are_checked_in_one_round_trip_to_redis(system):

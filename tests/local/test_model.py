@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,18 +20,22 @@ from local.port import free_port
 from tests.processes import ROOT, wait_until
 from tests.tasks.models.test_shell import ask as shell
 
+# The threads of a computation wait for each other. By default they do so in a loop, so on a busy
+# machine each waits for one that is not running: a word takes five times as long.
+PASSIVE_THREADS = {"OMP_WAIT_POLICY": "passive"}
+
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(model.command(port), cwd=ROOT)
+    server = subprocess.Popen(model.command(port), cwd=ROOT, env=os.environ | PASSIVE_THREADS)
 
     def is_healthy() -> bool:
         assert server.poll() is None
         try:
             return requests.get(f"{address}/health", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     wait_until(is_healthy)

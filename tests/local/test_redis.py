@@ -59,9 +59,9 @@ def test_no_process_is_left_after_a_stop(tmp_path):
 
 def test_two_on_the_same_data_are_refused(tmp_path):
     with EmbeddedRedis(tmp_path):
-        with pytest.raises(CannotStart, match="Another Redis works on"):
+        with pytest.raises(CannotStart, match="Another Redis uses"):
             require_embedded(tmp_path)
-        with pytest.raises(CannotStart, match="Another Redis works on"):
+        with pytest.raises(CannotStart, match="Another Redis uses"):
             EmbeddedRedis(tmp_path).start()
     require_embedded(tmp_path)
 

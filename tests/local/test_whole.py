@@ -14,6 +14,7 @@ import requests
 
 from local.port import free_port
 from tests.clients import Plain, begin, history
+from tests.local.test_model import PASSIVE_THREADS
 from tests.local.test_supervisor import is_gone
 from tests.processes import ROOT, wait_until
 
@@ -30,7 +31,7 @@ class Launcher:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local", "--data", str(folder / "data")],
                 cwd=ROOT,
-                env=os.environ | unset | ports | env,
+                env=os.environ | PASSIVE_THREADS | unset | ports | env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

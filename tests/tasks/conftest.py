@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,11 +12,10 @@ import redis
 
 from chat.errors import ModelTimeout
 from chat.mailbox import Mailbox
-from chat.session_store import SessionStore
 from tasks.delta_writer import DeltaWriter
 from tasks.models import Call
+from tests.conftest import TTL
 
-TTL = 3600  # seconds
 _PATIENCE = 10.0  # seconds
 
 
@@ -69,6 +68,21 @@ class ScriptedModel:
         yield from self._script(call)
 
 
+class RecordingQueue:
+    """Celery's queue, as a list of the tokens that are enqueued."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.tasks_left = 0  # that no worker has taken
+
+    def enqueue(self, tokens: Sequence[str]) -> bool:
+        self.tokens += tokens
+        return True
+
+    def length(self) -> int:
+        return self.tasks_left
+
+
 def wait_until_cancelled(call: Call) -> None:
     """Wait as a silent model does; fail if the call is not cancelled."""
     with suppress(ModelTimeout):
@@ -100,14 +114,3 @@ def mailbox(unreliable: UnreliableRedis) -> Mailbox:
 def writer(mailbox: Mailbox) -> DeltaWriter:
     """A writer whose thread does not run: the test calls `write` and `renew`."""
     return DeltaWriter(mailbox)
-
-
-@pytest.fixture
-def store(client: redis.Redis) -> SessionStore:
-    return SessionStore(client, TTL)
-
-
-@pytest.fixture
-def token(store: SessionStore) -> str:
-    """The token of a new session."""
-    return store.create("Ada").token

@@ -22,8 +22,9 @@ from chat.timing import (
 from tasks.delta_writer import DeltaWriter
 from tasks.generation import Generation
 from tests.chat.mailbox_steps import end_lease, must_claim, renew, send, texts
+from tests.conftest import TTL
 from tests.processes import wait_until
-from tests.tasks.conftest import TTL, ScriptedModel, wait_until_cancelled
+from tests.tasks.conftest import ScriptedModel, wait_until_cancelled
 
 MANY = MAX_WRITES + 6
 TIMEOUT = 20.0
@@ -256,7 +257,7 @@ def test_generations_end_when_redis_is_away_for_longer_than_the_timeout(
     assert clock() - began > REDIS_OUTAGE_TIMEOUT
 
 
-def test_a_draining_worker_releases_all_sessions(generations, mailbox):
+def test_a_worker_that_shuts_down_releases_all_sessions(generations, mailbox):
     with running(mailbox) as writer:
         some = generations(3, writer)
         begun = threading.Barrier(4)
@@ -268,9 +269,9 @@ def test_a_draining_worker_releases_all_sessions(generations, mailbox):
 
         with all_running(some, script) as ended:
             begun.wait(TIMEOUT)
-            assert not writer.draining
-            writer.drain()
-            assert writer.draining
+            assert not writer.shutting_down
+            writer.shut_down()
+            assert writer.shutting_down
         assert [future.result().queued for future in ended] == [True] * 3
     for generation in some:
         assert must_claim(mailbox, generation.claim.token).text == "one "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 
 import pytest
 
@@ -13,6 +15,7 @@ from tasks.models import Finished, Restart, Thinking
 from tests.chat.mailbox_steps import answer, must_claim, published_events, send, texts
 from tests.tasks.conftest import ScriptedModel, wait_until_cancelled
 
+STEP = re.compile(r"^(first_delta|restarted|finished|released|interrupted|lease_lost) ")
 HISTORY_WINDOW = 4
 TIMEOUT = 60.0
 
@@ -192,7 +195,7 @@ def test_a_generation_whose_lease_is_lost_writes_nothing_more(generation, writer
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-def test_a_draining_worker_writes_its_text_and_another_worker_continues(
+def test_a_worker_that_shuts_down_writes_its_text_and_another_worker_continues(
     generation, writer, unreliable, mailbox, token, confirmed
 ):
     def script(call):
@@ -282,3 +285,67 @@ def test_a_model_that_thinks_is_published_and_redis_may_be_away(
     with published_events(client, token) as events:
         assert run(generation, script).owned
     assert [event.type for event in events] == ["thinking", "delta", "reply"]
+
+
+# What the log says of the end
+
+
+@pytest.fixture
+def steps(caplog):
+    """The logged steps of the generation, each with its status if it has one."""
+    caplog.set_level(logging.INFO, "chat.messages")
+    return lambda: [
+        " ".join(word for word in line.split() if STEP.match(f"{word} ") or "status=" in word)
+        for line in caplog.messages
+        if STEP.match(line)
+    ]
+
+
+def test_a_reply_that_is_complete_is_logged_as_done(generation, steps):
+    run(generation, lambda call: iter(["Hi"]))
+    assert steps() == ["first_delta", "finished status=done"]
+
+
+def test_a_reply_that_was_stopped_before_its_commit_is_logged_as_stopped(
+    generation, mailbox, token, steps
+):
+    def script(call):
+        yield "Hi"
+        mailbox.stop(token, generation.claim.message_id)
+
+    run(generation, script)
+    assert steps() == ["finished status=stopped"]
+
+
+def test_a_release_after_the_lease_was_lost_is_logged_as_a_lost_lease(
+    generation, mailbox, token, steps
+):
+    def script(call):
+        mailbox.stop(token, generation.claim.message_id)
+        generation.abort_for_shutdown()
+        wait_until_cancelled(call)
+        yield
+
+    run(generation, script)
+    assert steps() == ["lease_lost"]
+
+
+def test_a_commit_after_the_session_was_erased_is_logged_as_a_lost_lease(
+    generation, store, token, steps
+):
+    def script(call):
+        yield "Hi"
+        store.erase(token)
+
+    run(generation, script)
+    assert steps() == ["lease_lost"]
+
+
+def test_a_reply_that_redis_does_not_take_is_logged_as_interrupted(generation, unreliable, steps):
+    def script(call):
+        yield "Hi"
+        unreliable.lost_requests = 10_000
+
+    with pytest.raises(RedisUnavailable):
+        run(generation, script)
+    assert steps() == ["interrupted"]

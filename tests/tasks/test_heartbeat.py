@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from chat.redis_client import connect
-from chat.worker_presence import HEARTBEAT_INTERVAL, KEY
+from chat.worker_heartbeat import HEARTBEAT_INTERVAL, KEY
 from tasks.heartbeat import TICK_INTERVAL, Heartbeat
 from tests.processes import free_port, wait_until
 

@@ -7,25 +7,27 @@ import pytest
 from chat.errors import ModelTimeout
 from tasks.session_processor import SessionProcessor
 from tests.chat.mailbox_steps import must_claim, send, texts
-from tests.tasks.conftest import ScriptedModel
+from tests.tasks.conftest import RecordingQueue, ScriptedModel
 
 
 @pytest.fixture
-def enqueued(monkeypatch) -> list[str]:
+def queue() -> RecordingQueue:
+    return RecordingQueue()
+
+
+@pytest.fixture
+def enqueued(queue) -> list[str]:
     """The sessions for which the processor enqueued a task."""
-    tokens: list[str] = []
-    monkeypatch.setattr("tasks.session_processor.enqueue_reply", tokens.append)
-    return tokens
+    return queue.tokens
 
 
 @pytest.fixture
-def processor(mailbox, writer):
+def processor(mailbox, queue, writer):
     """Return a function that makes a processor with a scripted model."""
 
     def make(script):
-        return SessionProcessor(
-            mailbox, ScriptedModel(script), writer, history_window=4, timeout=60.0
-        )
+        model = ScriptedModel(script)
+        return SessionProcessor(mailbox, queue, model, writer, history_window=4, timeout=60.0)
 
     return make
 
@@ -69,17 +71,17 @@ def test_a_session_without_further_messages_is_not_enqueued_again(
     assert enqueued == []
 
 
-def test_a_draining_worker_claims_nothing_and_enqueues_the_session_again(
+def test_a_worker_that_shuts_down_claims_nothing_and_enqueues_the_session_again(
     processor, enqueued, mailbox, writer, store, token
 ):
     send(mailbox, token, "a")
-    writer.drain()
+    writer.shut_down()
     processor(answer_ok).process(token)
     assert statuses(store, token) == []
     assert enqueued == [token]
 
 
-def test_a_worker_that_begins_to_drain_enqueues_the_session_for_its_next_message(
+def test_a_worker_that_begins_to_shut_down_enqueues_the_session_for_its_next_message(
     processor, enqueued, mailbox, writer, store, token
 ):
     for text in "ab":
@@ -87,7 +89,7 @@ def test_a_worker_that_begins_to_drain_enqueues_the_session_for_its_next_message
 
     def script(call):
         yield "ok"
-        writer.drain()
+        writer.shut_down()
 
     processor(script).process(token)
     assert statuses(store, token) == ["done"]

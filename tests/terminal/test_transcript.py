@@ -126,7 +126,7 @@ def test_a_failure_is_printed_once_although_the_history_gives_the_reply_an_id():
 @pytest.mark.parametrize(
     ("delayed", "reason"),
     [
-        (exchange(position=3), "Messages that are answered before this one: 3."),
+        (exchange(position=3), "3 messages are ahead of yours."),
         (exchange(wait_reason="busy"), "The model is busy; the reply will come."),
         (
             exchange(wait_reason="model_unavailable"),
@@ -183,7 +183,7 @@ def test_a_refusal_is_printed_once():
 
 def test_an_unsent_message_is_mentioned_when_the_chat_ends():
     text = printed(Transcript(), snapshot_of(state="ended", reason="It is over.", pending=("h1",)))
-    assert text == "· It is over. Your message was not sent. /new starts another one.\n"
+    assert text == "· It is over. Your message was not sent. /new starts a new chat.\n"
 
 
 def test_at_the_prompt_only_finished_replies_are_printed():

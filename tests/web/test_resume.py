@@ -85,8 +85,8 @@ def test_a_relay_that_lost_redis_resyncs_its_subscribers(system):
 class MessageCount(Subscriber):
     """A subscriber that only notes how many messages the last history had."""
 
-    def on_session(self, session):
-        self.messages = len(session.messages)
+    def prepare_session(self, session):
+        return lambda: setattr(self, "messages", len(session.messages))
 
 
 def test_a_history_that_was_read_before_the_relay_was_back_is_read_again(client):

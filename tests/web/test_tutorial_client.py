@@ -13,7 +13,7 @@ import requests
 import websocket
 
 from tests import directives
-from tests.clients import PATIENCE
+from tests.clients import PATIENCE, open_websocket
 
 HOME = "http://localhost:3000"
 HEADERS = {"Accept": "application/json, text/plain, */*", "Origin": HOME, "Referer": f"{HOME}/"}
@@ -87,7 +87,7 @@ class Client:
 
     def _connect(self, token):
         address = f"{self._web.ws}?token={token}"
-        return websocket.create_connection(address, origin=HOME, timeout=PATIENCE)
+        return open_websocket(address, origin=HOME)
 
 
 @pytest.fixture

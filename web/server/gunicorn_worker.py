@@ -10,11 +10,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import count
 from typing import Any
 
+import gevent
 from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.http.message import Request
@@ -22,6 +24,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from web.server.request_limits import MAX_BODY_BYTES, SEND_TIMEOUT
 from web.server.request_reader import RequestReader, TooLarge, TooSlow
+from web.transport.upgraded import Upgraded
 
 log = logging.getLogger("gunicorn.error")
 
@@ -51,16 +54,24 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
     """Serves connections in greenlets; each request is read whole before it is handled."""
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve one connection until it ends."""
-        client.settimeout(SEND_TIMEOUT)  # each read has a deadline of its own
-        reader = RequestReader(client)
+        """Serve one connection until it ends.
+
+        A greenlet of its own serves HTTP. A WebSocket is served after that greenlet has ended: its
+        stack, the request and all that belongs to it would stay in memory as long as the WebSocket.
+        """
+        name = listener.getsockname()
         try:
-            self._serve(listener.getsockname(), reader, addr)
-            reader.linger()
-        except OSError as error:
-            self.log.debug("the connection was lost: %s", error)
+            serve_websocket = gevent.spawn(self._serve_http, name, client, addr).get()
+            if serve_websocket:
+                serve_websocket()
         finally:
             util.close(client)
+
+    def is_already_handled(self, respiter: Any) -> bool:
+        """Leave gunicorn's handling of the request if it has become a WebSocket."""
+        if isinstance(respiter, Upgraded):
+            raise _BecameWebSocket(respiter.serve)
+        return False
 
     def handle_error(self, req: Request | None, client: Any, addr: Any, exc: Exception) -> None:
         """Respond in JSON. A client's error is logged in one line, without a traceback."""
@@ -79,7 +90,23 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         with suppress(OSError):  # the client is gone
             client.sendall(_response(status))
 
-    def _serve(self, listener_name: Any, reader: RequestReader, addr: Any) -> None:
+    def _serve_http(self, listener_name: Any, client: Any, addr: Any) -> Callable[[], None] | None:
+        """Serve the requests of a connection.
+
+        Returns the function that serves the WebSocket, if the connection has become one.
+        """
+        client.settimeout(SEND_TIMEOUT)  # each read has a deadline of its own
+        reader = RequestReader(client)
+        try:
+            self._serve_requests(listener_name, reader, addr)
+            reader.linger()
+        except _BecameWebSocket as upgraded:
+            return upgraded.serve
+        except OSError as error:
+            self.log.debug("the connection was lost: %s", error)
+        return None
+
+    def _serve_requests(self, listener_name: Any, reader: RequestReader, addr: Any) -> None:
         proxied: Any = {}
         for number in count(1):
             if not reader.wait_for_request(self.cfg.keepalive):
@@ -93,13 +120,20 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
                 self.handle_request(listener_name, request, reader.sock, addr)
             except (StopIteration, errors.NoMoreData):  # the client or we end the connection
                 return
-            except OSError:
+            except (OSError, _BecameWebSocket):
                 raise
             except Exception as error:  # noqa: BLE001
                 self.handle_error(request, reader.sock, addr, error)
                 return
             if request.should_close():
                 return
+
+
+class _BecameWebSocket(Exception):
+    """The request was a handshake, and the application has answered it."""
+
+    def __init__(self, serve: Callable[[], None]) -> None:
+        self.serve = serve
 
 
 def _response(status: HTTPStatus) -> bytes:

@@ -11,26 +11,27 @@ from marshmallow import Schema
 from chat.channel import SessionEvent
 from chat.client_frames import RefusedFrame, read_frame
 from chat.errors import ChatError, error_message
+from chat.json_lists import encode_object
 from chat.server_frames import (
     AckSchema,
     ErrorSchema,
     HistorySchema,
+    MessageSchema,
     PongSchema,
     WaitSchema,
 )
 from chat.session_store import Session
-from chat.worker_presence import ABSENT_AFTER
+from chat.worker_heartbeat import ABSENT_AFTER
 from web.subscribers.command_queue import Command
-from web.subscribers.session_actions import SessionActions
-from web.subscribers.subscriber import Subscriber
-from web.subscribers.worker_watch import WorkerWatch
+from web.subscribers.subscriber import Services, Subscriber
 from web.transport.websocket import WebSocket
 
 SUBPROTOCOL = "chat.events.v1"
 
 _ACK = AckSchema()
 _ERROR = ErrorSchema()
-_HISTORY = HistorySchema()
+_HISTORY = HistorySchema(exclude=["messages"])
+_MESSAGE = MessageSchema()
 _PONG = PongSchema()
 _WAIT = WaitSchema()
 # Events with a whole message.
@@ -40,25 +41,24 @@ _MESSAGES = ("human", "reply", "failed")
 class EventsSubscriber(Subscriber):
     """A WebSocket with our subprotocol: its client gets every event of the session."""
 
-    def __init__(
-        self,
-        websocket: WebSocket,
-        token: str,
-        request_resync: Callable[[Subscriber], None],
-        actions: SessionActions,
-        worker_watch: WorkerWatch,
-    ) -> None:
-        super().__init__(websocket, token, request_resync)
-        self._actions = actions
-        self._worker_watch = worker_watch
-        # The id of the message for which the client got `no_worker`; None after a frame that proves
-        # that there is a worker.
+    __slots__ = ("_absence_sent_for",)
+
+    def __init__(self, websocket: WebSocket, token: str, services: Services) -> None:
+        super().__init__(websocket, token, services)
+        # The id of the message for which the client was sent `no_worker`; None after any frame that
+        # shows that a worker is running.
         self._absence_sent_for: str | None = None
 
-    def on_session(self, session: Session) -> None:
-        self._send(_HISTORY, {"session": session, "messages": session.messages})
-        self._absence_sent_for = None
-        self._worker_watch.check(self)
+    def prepare_session(self, session: Session) -> Callable[[], None]:
+        messages = map(_MESSAGE.dump, session.messages)
+        frame = encode_object(_HISTORY.dump({"session": session}), "messages", messages)
+
+        def send() -> None:
+            self.websocket.send(frame)
+            self._absence_sent_for = None
+            self.services.request_absence_check(self)
+
+        return send
 
     def on_event(self, event: SessionEvent) -> None:
         if event.type == "unserved":
@@ -71,7 +71,8 @@ class EventsSubscriber(Subscriber):
         else:
             self.websocket.send(event.frame)
         if event.type in _MESSAGES:
-            self._worker_watch.check(self)  # another message may be the oldest unanswered one now
+            # Another message may be the oldest unanswered one now.
+            self.services.request_absence_check(self)
 
     def on_frame(self, frame: str | bytes) -> Command | None:
         try:
@@ -94,24 +95,27 @@ class EventsSubscriber(Subscriber):
                 case "continue":
                     self._continue(request["id"])
                 case "stop":
-                    self._actions.stop(self.token, request.get("id"))
+                    self.services.actions.stop(self.token, request.get("id"))
         except ChatError as error:
             self._refuse(error, request.get("id"))
 
     def _accept(self, message_id: str, text: str) -> None:
         with self.buffering():  # events of the reply come after the ack
-            self._acknowledge(message_id, self._actions.accept(self.token, message_id, text))
-        self._worker_watch.check(self)
+            position = self.services.actions.accept(self.token, message_id, text)
+            self._acknowledge(message_id, position)
+        self.services.request_absence_check(self)
 
     def _retry(self, message_id: str, text: str | None) -> None:
         with self.buffering():
-            self._acknowledge(message_id, self._actions.retry(self.token, message_id, text))
-        self._worker_watch.check(self)
+            position = self.services.actions.retry(self.token, message_id, text)
+            self._acknowledge(message_id, position)
+        self.services.request_absence_check(self)
 
     def _continue(self, message_id: str) -> None:
         with self.buffering():
-            self._acknowledge(message_id, self._actions.continue_reply(self.token, message_id))
-        self._worker_watch.check(self)
+            position = self.services.actions.continue_reply(self.token, message_id)
+            self._acknowledge(message_id, position)
+        self.services.request_absence_check(self)
 
     def _acknowledge(self, message_id: str, position: int) -> None:
         self._send(_ACK, {"id": message_id, "position": position})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from chat.channel import SessionEvent
 from chat.errors import ChatError, Invalid, error_message
@@ -13,8 +13,7 @@ from chat.server_frames import PlainSchema
 from chat.session_schema import BOT
 from chat.session_store import Session
 from web.subscribers.command_queue import Command
-from web.subscribers.session_actions import SessionActions
-from web.subscribers.subscriber import Subscriber
+from web.subscribers.subscriber import Services, Subscriber
 from web.transport.websocket import WebSocket
 
 _PLAIN = PlainSchema()
@@ -23,30 +22,47 @@ _PLAIN = PlainSchema()
 _Ended = tuple[str, str, int]
 
 
+class EndedReplies(NamedTuple):
+    """The replies of a session that have ended."""
+
+    how_many: int
+    last: _Ended | None
+
+
+def ended_replies(session: Session) -> EndedReplies:
+    """Return what a `PlainSubscriber` needs to know of the session at its handshake."""
+    replies = _ended_replies(session)
+    last = _ended(replies[-1], _text(replies[-1])) if replies else None
+    return EndedReplies(len(replies), last)
+
+
 class PlainSubscriber(Subscriber):
     """A WebSocket without our subprotocol, such as that of the tutorial's client."""
+
+    __slots__ = ("_first", "_sent")
 
     def __init__(
         self,
         websocket: WebSocket,
         token: str,
-        request_resync: Callable[[Subscriber], None],
-        actions: SessionActions,
-        *,
-        at_handshake: Session,
+        services: Services,
+        ended: EndedReplies,
     ) -> None:
-        """``at_handshake`` is the session at the handshake. Replies that had ended are not sent."""
-        super().__init__(websocket, token, request_resync)
-        self._actions = actions
-        ended = _ended_replies(at_handshake)
+        """``ended`` are the replies that had ended at the handshake. They are not sent."""
+        super().__init__(websocket, token, services)
         # Only replies from this index on can be new: the last one may be retried or continued.
-        self._first = max(0, len(ended) - 1)
+        self._first = max(0, ended.how_many - 1)
         # Those that were sent, or had ended before.
-        self._sent: set[_Ended] = {_ended(reply, _text(reply)) for reply in ended[self._first :]}
+        self._sent: set[_Ended] = {ended.last} if ended.last else set()
 
-    def on_session(self, session: Session) -> None:
-        for reply in _ended_replies(session)[self._first :]:
-            self._send_reply(reply, _text(reply))
+    def prepare_session(self, session: Session) -> Callable[[], None]:
+        replies = _ended_replies(session)[self._first :]
+
+        def send() -> None:
+            for reply in replies:
+                self._send_reply(reply, _text(reply))
+
+        return send
 
     def on_event(self, event: SessionEvent) -> None:
         if event.type in ("reply", "failed"):
@@ -60,7 +76,7 @@ class PlainSubscriber(Subscriber):
         try:
             if isinstance(frame, bytes):
                 raise Invalid("a binary frame")
-            self._actions.accept(self.token, new_id(), frame)
+            self.services.actions.accept(self.token, new_id(), frame)
         except ChatError as error:
             self._send(new_id(), error.msg, timestamp(), error.code)
 

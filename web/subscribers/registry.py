@@ -12,22 +12,25 @@ class SubscriberRegistry:
     """The subscribers of all sessions that have one here. Any thread may call it."""
 
     def __init__(self) -> None:
-        self._by_token: dict[str, set[Subscriber]] = {}
-        self._lock = threading.Lock()
+        # Nearly every session has one subscriber here, for which a set is large. Each tuple is
+        # replaced and never changed, so that `deliver` needs no lock.
+        self._by_token: dict[str, tuple[Subscriber, ...]] = {}
+        self._lock = threading.Lock()  # of the changes
 
     def add(self, subscriber: Subscriber) -> bool:
         """Add a subscriber; return whether it is the first of its session."""
         with self._lock:
-            subscribers = self._by_token.setdefault(subscriber.token, set())
-            subscribers.add(subscriber)
-            return len(subscribers) == 1
+            others = self._by_token.get(subscriber.token, ())
+            self._by_token[subscriber.token] = (*others, subscriber)
+            return not others
 
     def remove(self, subscriber: Subscriber) -> bool:
         """Remove a subscriber; return whether it was the last of its session."""
         with self._lock:
-            subscribers = self._by_token.get(subscriber.token, set())
-            subscribers.discard(subscriber)
-            if subscribers:
+            subscribers = self._by_token.get(subscriber.token, ())
+            others = tuple(other for other in subscribers if other is not subscriber)
+            if others:
+                self._by_token[subscriber.token] = others
                 return False
             return self._by_token.pop(subscriber.token, None) is not None
 
@@ -36,10 +39,9 @@ class SubscriberRegistry:
         with self._lock:
             return list(self._by_token)
 
-    def of_session(self, token: str) -> list[Subscriber]:
+    def of_session(self, token: str) -> tuple[Subscriber, ...]:
         """Return the subscribers of a session."""
-        with self._lock:
-            return list(self._by_token.get(token, ()))
+        return self._by_token.get(token, ())
 
     def all(self) -> list[Subscriber]:
         """Return all subscribers."""

@@ -33,8 +33,8 @@ class Relay:
         self._subscribers = subscribers
         self._resync = resync
         self._lock = threading.Lock()
-        # By token: an event that is set while the subscription is confirmed.
-        self._confirmed: dict[str, threading.Event] = {}
+        # By token: an event that is set when Redis confirms the subscription, and then dropped.
+        self._unconfirmed: dict[str, threading.Event] = {}
         self._started = False
 
     def subscribe(self, subscriber: Subscriber) -> None:
@@ -45,16 +45,17 @@ class Relay:
                 start_background_thread("relay", self.run)
                 start_background_thread("resync", self._resync.run)
             if self._subscribers.add(subscriber):
-                self._confirmed[subscriber.token] = threading.Event()
+                self._unconfirmed[subscriber.token] = threading.Event()
                 self._listener.subscribe([subscriber.token])
-            confirmed = self._confirmed[subscriber.token]
-        subscriber.subscription_confirmed = confirmed.wait(SUBSCRIBE_TIMEOUT)
+            confirmed = self._unconfirmed.get(subscriber.token)
+        if confirmed:
+            subscriber.subscription_confirmed = confirmed.wait(SUBSCRIBE_TIMEOUT)
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Remove a subscriber."""
         with self._lock:
             if self._subscribers.remove(subscriber):
-                del self._confirmed[subscriber.token]
+                self._unconfirmed.pop(subscriber.token, None)
                 self._listener.unsubscribe([subscriber.token])
 
     def run(self) -> None:
@@ -72,10 +73,11 @@ class Relay:
     def _connect(self) -> None:
         self._listener.connect()
         with self._lock:
-            for confirmed in self._confirmed.values():
-                confirmed.clear()
-            if self._confirmed:
-                self._listener.subscribe(self._confirmed)
+            tokens = self._subscribers.tokens()
+            for token in tokens:
+                self._unconfirmed.setdefault(token, threading.Event())
+            if tokens:
+                self._listener.subscribe(tokens)
 
     def _read(self) -> None:
         try:
@@ -87,7 +89,8 @@ class Relay:
             case SessionEvent():
                 self._subscribers.deliver(received)
             case Subscribed(token):
-                confirmed = self._confirmed.get(token)
+                self._resync.compare_revisions(token)
+                with self._lock:
+                    confirmed = self._unconfirmed.pop(token, None)
                 if confirmed:
-                    self._resync.compare_revisions(token)
                     confirmed.set()

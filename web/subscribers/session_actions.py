@@ -11,8 +11,8 @@ from web.dispatcher import Dispatcher
 class SessionActions:
     """Changes sessions, and dispatches a task where one is needed. Any thread may call it.
 
-    Every method raises `Busy` while Redis cannot be used, and all but `stop` raise `SessionGone`
-    if there is no such session.
+    Every method raises `RedisUnavailable` while Redis cannot be used. All but `stop` raise
+    `SessionGone` if there is no such session.
     """
 
     def __init__(

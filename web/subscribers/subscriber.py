@@ -14,14 +14,24 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from chat.channel import SessionEvent
 from chat.session_store import Session
 from web.subscribers.command_queue import Command
+from web.subscribers.session_actions import SessionActions
 from web.transport.websocket import WebSocket
 
 # Events that one subscriber buffers. Beyond that the oldest are dropped, which makes a gap.
 MAX_BUFFERED = 1000
+
+
+class Services(NamedTuple):
+    """The parts of a process that all of its subscribers use. Both requests return at once."""
+
+    actions: SessionActions
+    request_resync: Callable[[Subscriber], None]  # a call of `send_session`
+    request_absence_check: Callable[[Subscriber], None]  # an event if no worker is there
 
 
 class Subscriber:
@@ -31,20 +41,31 @@ class Subscriber:
     what a client's frame does.
     """
 
-    def __init__(
-        self, websocket: WebSocket, token: str, request_resync: Callable[[Subscriber], None]
-    ) -> None:
-        """``request_resync`` requests a call of `send_session` and returns at once."""
+    # There are thousands of these objects, so what each of them holds counts.
+    __slots__ = (
+        "__weakref__",
+        "_blocks_buffering",
+        "_buffer",
+        "_lock",
+        "_synced",
+        "rev",
+        "services",
+        "subscription_confirmed",
+        "token",
+        "websocket",
+    )
+
+    def __init__(self, websocket: WebSocket, token: str, services: Services) -> None:
         self.websocket = websocket
         self.token = token
+        self.services = services
         self.rev = 0
         # Whether Redis confirmed the subscription before the next history was read. If not, an
         # event may be missing from both the history and what arrives here.
         self.subscription_confirmed = True
-        self._request_resync = request_resync
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._blocks_buffering = 0
-        self._buffer: deque[SessionEvent] = deque(maxlen=MAX_BUFFERED)
+        self._buffer: deque[SessionEvent] | None = None  # None: no event is buffered
         self._synced = False
 
     @property
@@ -62,56 +83,69 @@ class Subscriber:
         finally:
             with self._lock:
                 self._blocks_buffering -= 1
-                while self._buffer and not self._blocks_buffering:
-                    self._send_event(self._buffer.popleft())
+                if self._buffer and not self._blocks_buffering:
+                    buffered, self._buffer = self._buffer, None
+                    for event in buffered:
+                        self._send_event(event)
 
     def deliver(self, event: SessionEvent) -> None:
         """Send an event, or buffer it while a `buffering` block runs."""
         with self._lock:
             if self._blocks_buffering:
+                if self._buffer is None:
+                    self._buffer = deque(maxlen=MAX_BUFFERED)
                 self._buffer.append(event)
             else:
                 self._send_event(event)
 
     def send_session(self, session: Session) -> None:
         """Send the whole session, unless the client has exactly this revision."""
+        send = self.prepare_session(session)
         with self._lock:
             if self._synced and session.rev == self.rev:
                 return
             self._synced = True
             self.rev = session.rev
-            self.on_session(session)
+            send()
             if not self.subscription_confirmed:
                 self.subscription_confirmed = True
-                self.resync()
+                self._resync()
 
     def resync(self) -> None:
         """Have the whole session sent again, since an event may have been missed."""
         with self._lock:
-            if self._synced:
-                self._synced = False
-                self._request_resync(self)
+            self._resync()
 
     def close_ended(self) -> None:
         """Close the WebSocket, since its session has ended."""
         self.websocket.close(1008, "session expired or erased")
 
+    # Called with the lock
+
+    def _resync(self) -> None:
+        if self._synced:
+            self._synced = False
+            self.services.request_resync(self)
+
     def _send_event(self, event: SessionEvent) -> None:
         if event.rev is None:  # the session has not changed
-            if event.prev is None or (self._synced and self.rev <= event.prev):
+            if event.last_rev is None or (self._synced and self.rev <= event.last_rev):
                 self.on_event(event)
         elif not self._synced or event.rev <= self.rev:
             pass  # the event is in the history that was sent last, or that is sent next
-        elif event.prev != self.rev:
-            self.resync()
+        elif event.prev_rev != self.rev:
+            self._resync()
         else:
             self.rev = event.rev
             self.on_event(event)
 
     # The modes define:
 
-    def on_session(self, session: Session) -> None:
-        """Send the session. Called with the first history and after each gap."""
+    def prepare_session(self, session: Session) -> Callable[[], None]:
+        """Return a function that sends the session: the first history, and one after each gap.
+
+        A long history is prepared without the lock, for which the relay would wait.
+        """
         raise NotImplementedError
 
     def on_event(self, event: SessionEvent) -> None:

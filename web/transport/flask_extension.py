@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import flask_sock
@@ -13,8 +13,10 @@ from simple_websocket import ConnectionClosed
 from werkzeug.exceptions import BadRequest, HTTPException
 from wsproto.utilities import RemoteProtocolError
 
-from web.transport.keepalive import Keepalive
-from web.transport.websocket import SubprotocolChooser, Times, WebSocket
+from web.transport.deadlines import DeadlineThread
+from web.transport.handshake import Handshake, SubprotocolChooser
+from web.transport.upgraded import Upgraded
+from web.transport.websocket import Times, WebSocket
 
 log = logging.getLogger(__name__)
 
@@ -30,81 +32,100 @@ class UpgradeRequired(HTTPException):
         return [*super().get_headers(*args, **kwargs), *supported]
 
 
+# Serves one WebSocket until its handler is done with it.
+Serve = Callable[[WebSocket], None]
+
+
 class WebSocketRoutes(flask_sock.Sock):  # type: ignore[misc]
-    """Routes whose handlers get a `WebSocket`. A handler that raises closes it with 1011."""
+    """Routes whose requests become WebSockets."""
 
     def __init__(self, times: Times | None = None) -> None:
         super().__init__()
         self._times = times or Times()
-        self._keepalive = Keepalive()
+        self._deadlines = DeadlineThread()
 
     def route(
         self, path: str, bp: Blueprint, *, choose_subprotocol: SubprotocolChooser, **options: Any
-    ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-        """Register a function of ``bp`` that handles the WebSockets under ``path``.
+    ) -> Callable[[Callable[..., Serve]], Callable[..., Serve]]:
+        """Register a handler of ``bp`` for the WebSockets under ``path``.
+
+        The handler runs within the request, before the handshake is answered, and may still refuse
+        it. It returns the function that then serves the WebSocket. That function runs when the
+        request is over, so it cannot use Flask's ``request``. If it raises, the WebSocket is closed
+        with 1011.
 
         ``choose_subprotocol`` gets the subprotocols that the client offers; it returns the one to
         select, or None. A request that is not a handshake gets 400; another version gets 426.
         """
 
-        def decorator(handler: Callable[..., None]) -> Callable[..., None]:
+        def decorator(handler: Callable[..., Serve]) -> Callable[..., Serve]:
             @wraps(handler)
             def handle(**values: Any) -> Response:
-                websocket = _accept(choose_subprotocol, self._times)
-                self._keepalive.watch(websocket)
-                try:
-                    _run(handler, websocket, values)
-                    websocket.close()
-                    websocket.wait_closed()
-                finally:
-                    websocket.abort()  # for an exception that ends the process
-                    self._keepalive.leave(websocket)
-                return _NoResponse(websocket)
+                _check_request()
+                serve = handler(**values)
+                handshake = _answer(choose_subprotocol)
+                websocket = WebSocket(handshake, self._times)
+                return _UpgradedResponse(partial(self._run, serve, websocket), handshake.mode)
 
             bp.route(path, websocket=True, **options)(handle)
             return handler
 
         return decorator
 
+    def _run(self, serve: Serve, websocket: WebSocket) -> None:
+        """Serve a WebSocket until the connection has ended."""
+        self._deadlines.watch(websocket)
+        try:
+            _serve_or_close(serve, websocket)
+            websocket.close()
+            websocket.wait_closed()
+        finally:
+            websocket.abort()  # for an exception that ends the process
+            self._deadlines.leave(websocket)
 
-def _accept(chooser: SubprotocolChooser, times: Times) -> WebSocket:
+
+def _serve_or_close(serve: Serve, websocket: WebSocket) -> None:
+    try:
+        serve(websocket)
+    except ConnectionClosed:
+        pass
+    except Exception:
+        # The URL is not logged, since it may contain a token.
+        log.exception("a WebSocket's handler failed")
+        websocket.close(1011, "internal error")
+
+
+def _check_request() -> None:
+    if request.headers.get("Sec-WebSocket-Version") != "13":
+        raise UpgradeRequired
+    if request.method != "GET":
+        raise BadRequest("A WebSocket is opened with GET.")
+
+
+def _answer(chooser: SubprotocolChooser) -> Handshake:
     """Answer the handshake.
 
     Raises:
         HTTPException: The request is not a valid handshake. Nothing has been written.
     """
-    if request.headers.get("Sec-WebSocket-Version") != "13":
-        raise UpgradeRequired
-    if request.method != "GET":
-        raise BadRequest("A WebSocket is opened with GET.")
     try:
-        return WebSocket(request.environ, chooser, times)
+        return Handshake(request.environ, chooser)
     except (RemoteProtocolError, UnicodeError) as error:
         raise BadRequest("The handshake of the WebSocket cannot be read.") from error
     except OSError as error:
         raise BadRequest("The client is gone.") from error
 
 
-def _run(handler: Callable[..., None], websocket: WebSocket, values: dict[str, Any]) -> None:
-    try:
-        handler(websocket, **values)
-    except ConnectionClosed:
-        pass
-    except Exception:
-        # If Flask handled it, it would write an HTTP response into the WebSocket. The URL is not
-        # logged, since it may contain a token.
-        log.exception("a WebSocket's handler failed")
-        websocket.close(1011, "our fault")
-
-
-class _NoResponse(Response):
+class _UpgradedResponse(Response):
     """The response to a request that became a WebSocket: the HTTP server writes nothing."""
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, serve: Callable[[], None], mode: str) -> None:
         super().__init__()
-        self._mode = websocket.mode
+        self._serve = serve
+        self._mode = mode
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._mode == "gunicorn":
-            raise StopIteration  # gunicorn 27.0.1 then closes the connection without a response
+            return Upgraded(self._serve)
+        self._serve()
         return super().__call__(*args, **kwargs) if self._mode == "werkzeug" else []

@@ -14,6 +14,8 @@ class MessageTooBig(Exception):
 class MessageAssembler:
     """Collects the fragments of one message at a time."""
 
+    __slots__ = ("_fragments",)
+
     def __init__(self) -> None:
         self._fragments = bytearray()
 

@@ -12,6 +12,8 @@ class PingTimer:
     answered. All times are in seconds of the monotonic clock.
     """
 
+    __slots__ = ("_interval", "_ping_sent_at", "_reading_since", "_timeout", "deadline")
+
     def __init__(self, interval: float, timeout: float, now: float) -> None:
         """``interval`` is between two pings, ``timeout`` for an answer; both in seconds."""
         self.deadline = now + interval

@@ -1,7 +1,7 @@
 """The frames to be written to one client: in order and bounded, and no caller waits for the client.
 
-simple-websocket 1.1.0 blocks its caller. It also ignores how much of a frame the kernel took, so
-that a client that reads slowly gets a part of a frame only.
+simple-websocket 1.1.0 blocks its caller. It also ignores that the kernel may take only a part of
+a frame, so a client that reads slowly gets truncated frames.
 """
 
 from __future__ import annotations
@@ -37,8 +37,21 @@ class SendQueue:
     to end the connection.
     """
 
+    __slots__ = (
+        "_aborted",
+        "_close_timeout",
+        "_closed",
+        "_lock",
+        "_queued",
+        "_queued_bytes",
+        "_send_timeout",
+        "_sock",
+        "_writer",
+        "deadline",
+    )
+
     def __init__(self, sock: socket.socket, send_timeout: float, close_timeout: float) -> None:
-        """``send_within`` and ``close_within`` are in seconds, as in `Times`."""
+        """Both timeouts are in seconds, as in `Times`."""
         self.deadline = math.inf
         self._sock = sock
         self._send_timeout = send_timeout

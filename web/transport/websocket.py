@@ -1,4 +1,4 @@
-"""One WebSocket connection, from its handshake to its end.
+"""One WebSocket connection, from the end of its handshake to its own end.
 
 simple-websocket 1.1.0 reads ahead in a thread of its own, without a bound. Here the caller of
 `receive` reads from the socket. Unread messages stay with the client, by TCP flow control.
@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simple_websocket import ConnectionClosed, Server
+from simple_websocket import ConnectionClosed
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
+from chat.time_slice import TimeSlice
+from web.transport.handshake import Handshake
 from web.transport.message_assembler import MessageAssembler, MessageTooBig
 from web.transport.ping_timer import PingTimer
 from web.transport.send_queue import SendQueue
 from web.transport.text_frame import text_frame
-from web.transport.time_slice import TimeSlice
 
 _READ_SIZE = 8192  # bytes
-
-# Gets the subprotocols that a client offers; returns the one to select, or None.
-SubprotocolChooser = Callable[[list[str]], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,61 +32,69 @@ class Times:
     """The ping interval and the timeouts of a WebSocket, in seconds."""
 
     ping_interval: float = 25.0
-    # A dead client must be noticed within 50 s: ping_interval + pong_within < 50.
+    # A dead client must be noticed within 50 s: ping_interval + pong_timeout < 50.
     pong_timeout: float = 20.0
     send_timeout: float = 10.0  # to send one frame, or after `close` all that is queued
     close_timeout: float = 2.0  # for the client to end the connection once all is sent
 
 
-class WebSocket(Server):  # type: ignore[misc]
+class WebSocket:
     """The server's end of a WebSocket. Any thread may call it, but only one may `receive`.
 
-    A handler uses `receive`, `send`, `close`, `closed`, `subprotocol` and `environ`. The rest is
-    for `WebSocketRoutes` and `Keepalive`.
+    A handler uses `receive`, `send`, `close`, `closed` and `subprotocol`. The rest is for
+    `WebSocketRoutes` and `DeadlineThread`.
 
     `close` starts the closing handshake and returns at once, `wait_closed` waits until the
     connection has ended, and `abort` ends the connection without a handshake.
     """
 
-    ws: Any
-    close_reason: int
-    close_message: str | None
+    # There are thousands of these objects, so what each of them holds counts.
+    __slots__ = (
+        "__weakref__",
+        "_assembler",
+        "_lock",
+        "_ping_timer",
+        "_protocol",
+        "_send_queue",
+        "_sock",
+        "_time_slice",
+        "_times",
+        "close_message",
+        "close_reason",
+        "closed",
+        "subprotocol",
+    )
 
-    def __init__(self, environ: dict[str, Any], chooser: SubprotocolChooser, times: Times) -> None:
-        self._chooser = chooser
-        # Compression would cost fifteen times the memory, so no extension is negotiated.
-        no_extensions = {k: v for k, v in environ.items() if k != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
-        super().__init__(no_extensions, thread_class=_NoThread, event_class=object)
-        self.environ = environ
-        self.ws = self.ws.connection  # frees the handshake's part, which holds the request
+    def __init__(self, handshake: Handshake, times: Times) -> None:
+        self.subprotocol: str | None = handshake.subprotocol
         self.closed = False
-        self.close_reason = CloseReason.ABNORMAL_CLOSURE  # until one side sends a close frame
+        self.close_reason: int = CloseReason.ABNORMAL_CLOSURE  # until one side sends a close frame
+        self.close_message: str | None = None
+        self._sock = handshake.sock
+        self._protocol: Any = handshake.connection
         self._lock = threading.Lock()  # frames are queued in the order in which wsproto made them
-        self._send_queue = SendQueue(self.sock, times.send_timeout, times.close_timeout)
+        self._send_queue = SendQueue(self._sock, times.send_timeout, times.close_timeout)
         self._times = times
         self._assembler = MessageAssembler()
         self._ping_timer = PingTimer(times.ping_interval, times.pong_timeout, time.monotonic())
         self._time_slice = TimeSlice()
-        self.sock.settimeout(None)  # the server had set its timeout for HTTP responses
+        self._sock.settimeout(None)  # the server had set its timeout for HTTP responses
 
-    def choose_subprotocol(self, request: Any) -> str | None:
-        return self._chooser(list(request.subprotocols))
-
-    def receive(self, timeout: None = None) -> str | bytes:
+    def receive(self) -> str | bytes:
         """Wait for the client's next message.
 
         Raises:
             ConnectionClosed: Either side has closed, or the connection is lost.
         """
         while not self.closed:
-            for event in self.ws.events():
+            for event in self._protocol.events():
                 self._time_slice.yield_if_over()
                 message = self._handle(event)
                 if message is not None:
                     return message
             if not self.closed:
                 self._time_slice.yield_if_over()
-                self.ws.receive_data(self._read())
+                self._protocol.receive_data(self._read())
         raise ConnectionClosed(self.close_reason, self.close_message)
 
     def send(self, data: str | bytes) -> None:
@@ -101,7 +106,7 @@ class WebSocket(Server):  # type: ignore[misc]
         frame = text_frame(data.encode() if isinstance(data, str) else data)
         with self._lock:
             # Not open but not closed either: the client's close frame is about to be read.
-            if self.closed or self.ws.state is not ConnectionState.OPEN:
+            if self.closed or self._protocol.state is not ConnectionState.OPEN:
                 return
             fits = self._send_queue.put(frame)
         if not fits:
@@ -122,7 +127,7 @@ class WebSocket(Server):  # type: ignore[misc]
         would reset the connection, and the client could lose the frames that were sent last.
         """
         try:
-            while self.sock.recv(_READ_SIZE):
+            while self._sock.recv(_READ_SIZE):
                 time.sleep(0)
         except OSError:
             pass  # the connection has ended
@@ -177,7 +182,7 @@ class WebSocket(Server):  # type: ignore[misc]
         began = time.monotonic()
         self._ping_timer.read_started(began)
         try:
-            data: bytes = self.sock.recv(_READ_SIZE)
+            data: bytes = self._sock.recv(_READ_SIZE)
         except OSError:
             data = b""
         self._ping_timer.read_ended(data)
@@ -191,7 +196,7 @@ class WebSocket(Server):  # type: ignore[misc]
             if self.closed:
                 return
             try:
-                queued = self._send_queue.put(self.ws.send(event))
+                queued = self._send_queue.put(self._protocol.send(event))
             except LocalProtocolError:
                 return  # the client has closed; `receive` will see it next
         if not queued:
@@ -199,7 +204,7 @@ class WebSocket(Server):  # type: ignore[misc]
 
     def _close_slow_client(self, within: float) -> None:
         code = CloseReason.TRY_AGAIN_LATER
-        self._close(code, "reads too slowly", discard=True, within=within)
+        self._close(code, "the client reads too slowly", discard=True, within=within)
 
     def _close(
         self, code: int, reason: str | None, *, discard: bool = False, within: float | None = None
@@ -211,17 +216,5 @@ class WebSocket(Server):  # type: ignore[misc]
             self.closed = True
             self._ping_timer.stop()
             self.close_reason, self.close_message = code, reason
-            frame = self.ws.send(CloseConnection(code, reason))
+            frame = self._protocol.send(CloseConnection(code, reason))
             self._send_queue.close(frame, discard=discard, within=within)
-
-
-class _NoThread:
-    """Replaces the thread in which simple-websocket reads ahead."""
-
-    name = ""
-
-    def __init__(self, target: Callable[[], None]) -> None:
-        pass
-
-    def start(self) -> None:
-        pass

@@ -13,7 +13,7 @@ import websocket
 from websocket import ABNF
 
 from tests import directives
-from tests.clients import Events, Plain, begin, history
+from tests.clients import Events, Plain, begin, history, open_websocket
 from tests.standin import MODEL
 
 FLOOD = 10_000  # frames
@@ -328,9 +328,7 @@ def test_a_ping_does_not_count_as_activity(system, token, socket):
 
 
 def test_the_history_comes_before_the_answer_to_an_early_ping(system, token):
-    early = websocket.create_connection(
-        system.web.ws, subprotocols=["chat.events.v1", f"bearer.{token}"], timeout=30
-    )
+    early = open_websocket(system.web.ws, subprotocols=["chat.events.v1", f"bearer.{token}"])
     early.send('{"type": "ping"}')
     assert [json.loads(early.recv())["type"] for _ in range(2)] == ["history", "pong"]
     early.close()

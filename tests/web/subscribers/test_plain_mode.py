@@ -8,13 +8,13 @@ import pytest
 import requests
 import websocket
 
-from tests.clients import Plain, begin, history
+from tests.clients import Plain, begin, history, open_websocket
 
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
 
 
 def open_with(system, query="", **options):
-    return websocket.create_connection(system.web.ws + query, timeout=20, **options)
+    return open_websocket(system.web.ws + query, **options)
 
 
 def test_a_message_gets_its_reply(system):

@@ -6,7 +6,7 @@ import pytest
 
 from chat.channel import SessionEvent
 from chat.session_store import Session
-from web.subscribers.subscriber import MAX_BUFFERED, Subscriber
+from web.subscribers.subscriber import MAX_BUFFERED, Services, Subscriber
 
 
 class Recorder(Subscriber):
@@ -15,10 +15,10 @@ class Recorder(Subscriber):
     def __init__(self):
         self.sent = []
         self.resyncs = 0
-        super().__init__(None, "token", self._count_resync)
+        super().__init__(None, "token", Services(None, self._count_resync, None))
 
-    def on_session(self, session):
-        self.sent.append(f"session {session.rev}")
+    def prepare_session(self, session):
+        return lambda: self.sent.append(f"session {session.rev}")
 
     def on_event(self, event):
         self.sent.append(event.rev or event.type)
@@ -32,7 +32,7 @@ def session(rev: int) -> Session:
 
 
 def change(rev: int) -> SessionEvent:
-    return SessionEvent("token", "delta", b"{}", rev=rev, prev=rev - 1)
+    return SessionEvent("token", "delta", b"{}", rev=rev, prev_rev=rev - 1)
 
 
 @pytest.fixture
@@ -104,14 +104,14 @@ def test_a_session_that_the_client_has_is_not_sent_again(subscriber):
 
 
 def test_an_event_that_changes_nothing_is_sent_at_any_time(subscriber):
-    subscriber.deliver(SessionEvent("token", "wait", b"{}", rev=None, prev=None))
+    subscriber.deliver(SessionEvent("token", "wait", b"{}", rev=None, prev_rev=None))
     subscriber.deliver(change(9))  # a gap
-    subscriber.deliver(SessionEvent("token", "wait", b"{}", rev=None, prev=None))
+    subscriber.deliver(SessionEvent("token", "wait", b"{}", rev=None, prev_rev=None))
     assert subscriber.sent == ["wait", "wait"]
 
 
 def test_an_event_that_holds_up_to_a_revision_is_not_sent_after_a_later_one(subscriber):
-    subscriber.deliver(SessionEvent("token", "unserved", b"{}", rev=None, prev=7))
+    subscriber.deliver(SessionEvent("token", "unserved", b"{}", None, None, last_rev=7))
     subscriber.deliver(change(8))
-    subscriber.deliver(SessionEvent("token", "unserved", b"{}", rev=None, prev=7))
+    subscriber.deliver(SessionEvent("token", "unserved", b"{}", None, None, last_rev=7))
     assert subscriber.sent == ["unserved", 8]

@@ -15,6 +15,7 @@ import requests
 import websocket
 from websocket import ABNF
 
+from tests.clients import open_websocket
 from tests.processes import Process, free_port, wait_until
 
 TIMEOUT = 30.0  # seconds
@@ -38,13 +39,13 @@ class Server(Process):
         assert self.running, self.output()
         try:
             return requests.get(f"{self.url}/test", timeout=TIMEOUT).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def open(self, path: str, **options) -> websocket.WebSocket:
         """Open a WebSocket with the library websocket-client."""
         url = f"ws://127.0.0.1:{self.port}{path}"
-        return websocket.create_connection(url, timeout=TIMEOUT, **options)
+        return open_websocket(url, timeout=TIMEOUT, **options)
 
     def raw(self, path: str, *headers: str) -> tuple[socket.socket, str]:
         """Send a handshake by hand; return the connection and the response's head."""
@@ -79,7 +80,8 @@ class Server(Process):
 
 APP = "tests.web.transport.websocket_app:create_app()"
 SERVERS = {
-    "gevent": "gunicorn -c {config} -k gevent --no-control-socket --graceful-timeout 5"
+    "gevent": "gunicorn -c {config} -k web.server.gunicorn_worker.BoundedWorker"
+    " --no-control-socket --graceful-timeout 5"
     f" --access-logfile - -b 127.0.0.1:{{port}} {APP}".split(" "),
     "threads": f"flask --app {APP} run --port {{port}}".split(" "),
 }
@@ -400,7 +402,7 @@ def test_a_handler_that_fails_closes_with_1011_and_sends_nothing_else(server):
     connection, _ = server.raw(f"/fails?token={SECRET}")
     with closing(connection):
         connection.sendall(b"\x81\x80\x00\x00\x00\x00")
-        assert read_to_end(connection) == b"\x81\x06before" + b"\x88\x0b\x03\xf3our fault"
+        assert read_to_end(connection) == b"\x81\x06before" + b"\x88\x10\x03\xf3internal error"
     assert "RuntimeError: as it was asked to" in server.output()
 
 
@@ -508,6 +510,20 @@ def test_an_idle_websocket_costs_no_thread_beside_the_servers_own(server):
             client.send("hello")
             client.recv()
         assert server.memory()["threads"] - before <= 20
+        for client in clients:
+            client.close()
+
+
+def test_an_open_websocket_holds_nothing_of_its_request(server):
+    if "gunicorn" not in server.command:
+        pytest.skip("Flask's own server holds it")
+    with requests.Session() as session:  # one connection
+        before = session.get(f"{server.url}/requests", timeout=TIMEOUT).json()
+        clients = [server.open("/echo") for _ in range(5)]
+        for client in clients:
+            client.send("hello")
+            client.recv()
+        assert session.get(f"{server.url}/requests", timeout=TIMEOUT).json() == before
         for client in clients:
             client.close()
 

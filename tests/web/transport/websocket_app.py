@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -51,8 +52,11 @@ def create_app() -> Flask:
                     for watcher in list(watchers):
                         watcher.send(f"{path} {int(websocket.close_reason)}")
 
-            watched_handler.__name__ = path.strip("/").replace("/", "_")
-            websocket_routes.route(path, routes, choose_subprotocol=choose)(watched_handler)
+            def route():
+                return watched_handler
+
+            route.__name__ = path.strip("/").replace("/", "_")
+            websocket_routes.route(path, routes, choose_subprotocol=choose)(route)
             return handler
 
         return decorator
@@ -67,6 +71,13 @@ def create_app() -> Flask:
         status = Path(f"/proc/{os.getpid()}/status").read_text()
         values = dict(line.split(":", 1) for line in status.splitlines())
         return {"kb": int(values["VmRSS"].split()[0]), "threads": int(values["Threads"])}
+
+    @routes.get("/requests")
+    def requests():
+        """Return how many requests and handshakes this process holds, with that of this call."""
+        gc.collect()
+        held = [type(each).__name__ for each in gc.get_objects()]
+        return {name: held.count(name) for name in ("Request", "RequestReader", "Handshake")}
 
     @on(patient, "/ends")
     def ends(websocket: WebSocket) -> None:

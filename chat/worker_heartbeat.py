@@ -25,17 +25,17 @@ def write_heartbeat(client: redis.Redis, name: str) -> None:
     """Write the heartbeat of the worker ``name``.
 
     Raises:
-        Busy, Internal: Redis cannot be used.
+        RedisUnavailable, Internal: Redis cannot be used.
     """
     with translated_errors():
         client.set(KEY, name, px=int(_EXPIRY * 1000))
 
 
-def last_seen(client: redis.Redis) -> float | None:
+def heartbeat_age(client: redis.Redis) -> float | None:
     """Return the age of the last heartbeat in seconds; None if there was none for a day.
 
     Raises:
-        Busy, Internal: Redis cannot be used.
+        RedisUnavailable, Internal: Redis cannot be used.
     """
     with translated_errors():
         left = client.pttl(KEY)  # milliseconds; negative if there is no such key
@@ -54,7 +54,7 @@ class Absence:
         self._read_since: float | None = None  # None: not read yet, or the last read failed
 
     def read(self, age: float | None) -> bool | None:
-        """Record a result of `last_seen`. Returns whether workers are absent, None if unknown."""
+        """Record the heartbeat's age. Returns whether all workers are absent, None if unknown."""
         now = self._clock()
         if self._read_since is None:
             self._read_since = now

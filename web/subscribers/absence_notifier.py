@@ -1,4 +1,4 @@
-"""Notifies the clients whose messages wait while no worker is there, and logs it."""
+"""Notifies clients whose messages wait while no worker is running, and logs that none is there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chat.background import start_background_thread
 from chat.channel import SessionEvent
 from chat.errors import ChatError
 from chat.mailbox import Mailbox
-from chat.worker_presence import ABSENT_AFTER, Absence, last_seen
+from chat.worker_heartbeat import ABSENT_AFTER, Absence, heartbeat_age
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.subscriber import Subscriber
 
@@ -28,8 +28,8 @@ RECHECK_INTERVAL = ABSENT_AFTER  # seconds
 _MAX_BATCH = 200  # sessions in one round trip; up to 5 ms of Redis' time
 
 
-class WorkerWatch:
-    """One thread of a process reads when a worker was last seen. Any thread may call the rest."""
+class AbsenceNotifier:
+    """One thread of a process reads the workers' heartbeat. Any thread may call the methods."""
 
     def __init__(
         self, client: redis.Redis, mailbox: Mailbox, subscribers: SubscriberRegistry
@@ -51,12 +51,12 @@ class WorkerWatch:
         with self._lock:
             if not self._started:
                 self._started = True
-                start_background_thread("worker watch", self._run)
+                start_background_thread("absence notifier", self._run)
 
     def check(self, subscriber: Subscriber) -> None:
-        """If no worker is there, see soon whether the session has an unserved message.
+        """If no worker is there, check soon whether the session has an unanswered message.
 
-        If it has one, an ``unserved`` event is delivered to the subscriber.
+        If it has one, an ``unserved`` event is delivered to the subscriber. Returns at once.
         """
         if self._absent:
             with self._lock:
@@ -81,7 +81,7 @@ class WorkerWatch:
                 readable = False
 
     def _poll(self) -> None:
-        age = last_seen(self._client)
+        age = heartbeat_age(self._client)
         absent = self._absence.read(age)
         if absent is None:
             return
@@ -121,5 +121,5 @@ class WorkerWatch:
         for token, message_id, rev in self._mailbox.unserved(list(by_token)):
             data = json.dumps({"reply_to": message_id, "no_worker": self._absent}).encode()
             for subscriber in by_token[token]:
-                # The event holds up to this revision: a later change may have served the message.
-                subscriber.deliver(SessionEvent(token, "unserved", data, rev=None, prev=rev))
+                # After this revision the message may have a worker.
+                subscriber.deliver(SessionEvent(token, "unserved", data, None, None, last_rev=rev))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from chat.worker_presence import (
+from chat.worker_heartbeat import (
     ABSENT_AFTER,
     HEARTBEAT_INTERVAL,
     KEY,
     Absence,
-    last_seen,
+    heartbeat_age,
     write_heartbeat,
 )
 
@@ -33,20 +33,20 @@ def test_two_heartbeats_may_fail_before_workers_count_as_absent():
 
 
 def test_without_any_heartbeat_the_age_is_unknown(client):
-    assert last_seen(client) is None
+    assert heartbeat_age(client) is None
 
 
 def test_the_age_of_a_heartbeat_comes_from_the_expiry_of_its_key(client):
     write_heartbeat(client, "worker@one")
-    assert 0 <= last_seen(client) < 1
+    assert 0 <= heartbeat_age(client) < 1
     left = client.pttl(KEY)
     client.pexpire(KEY, left - 40_000)
-    assert 40 <= last_seen(client) < 41
+    assert 40 <= heartbeat_age(client) < 41
     write_heartbeat(client, "worker@two")
-    assert last_seen(client) < 1
+    assert heartbeat_age(client) < 1
     assert client.get(KEY) == "worker@two"
     client.persist(KEY)  # no worker writes a key without expiry
-    assert last_seen(client) is None
+    assert heartbeat_age(client) is None
 
 
 def test_a_recent_heartbeat_means_that_a_worker_is_present(clock):

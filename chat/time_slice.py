@@ -1,4 +1,6 @@
-"""How long one client's input is handled before other clients are served."""
+"""How long one client's data is handled before other clients are served."""
+
+from __future__ import annotations
 
 import time
 
@@ -11,11 +13,13 @@ _PAUSE = 0.0001  # seconds
 class TimeSlice:
     """The time since one client's greenlet or thread last let others run."""
 
+    __slots__ = ("_began",)
+
     def __init__(self) -> None:
         self._began = time.monotonic()
 
     def yield_if_over(self) -> None:
-        """Pause if the slice is over, so that a client that floods the process blocks no others."""
+        """Pause if the slice is over, so that no client blocks the others of its process."""
         if time.monotonic() - self._began > _DURATION:
             time.sleep(_PAUSE)
             self._began = time.monotonic()

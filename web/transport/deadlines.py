@@ -1,4 +1,4 @@
-"""The keepalive thread of a process: one for all its WebSockets."""
+"""The thread that checks the deadlines of all WebSockets of a process: pings and timeouts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class HasDeadline(Protocol):
     def on_deadline(self, now: float) -> None: ...
 
 
-class Keepalive:
+class DeadlineThread:
     """Calls `on_deadline` of each watched WebSocket whose deadline has passed.
 
-    Any thread may call it.
+    Any thread may call `watch` and `leave`.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Keepalive:
             self._watched.add(websocket)
             if not self._started:
                 self._started = True
-                start_background_thread("keepalive", self._run)
+                start_background_thread("deadlines", self._run)
 
     def leave(self, websocket: HasDeadline) -> None:
         """Stop checking a WebSocket."""
