@@ -44,6 +44,13 @@ class Accepted(NamedTuple):
     must_enqueue: bool
 
 
+class Stopped(NamedTuple):
+    """Whether a reply was stopped."""
+
+    stopped: bool  # False: the message is not the oldest unanswered one
+    next_message_id: str | None  # of the message for which the caller must enqueue a task
+
+
 class Committed(NamedTuple):
     """The state of a session after a reply has ended."""
 
@@ -147,13 +154,11 @@ class Mailbox:
         """
         return _accepted(self._run(self._continue, token, message_id, new_id()))
 
-    def stop(self, token: str, message_id: str) -> bool:
-        """End the reply to a message, if it is the oldest unanswered one, with its partial text.
-
-        Returns whether the caller must enqueue a task for the next message.
-        """
+    def stop(self, token: str, message_id: str) -> Stopped:
+        """End the reply to a message, if it is the oldest unanswered one, with its partial text."""
         reply = json.dumps(_new_reply())
-        return bool(self._run(self._stop, token, message_id, reply, self._ttl))
+        stopped, next_id = self._run(self._stop, token, message_id, reply, self._ttl)
+        return Stopped(bool(stopped), next_id or None)
 
     def oldest_unanswered(self, token: str) -> str | None:
         """Return the id of the message that is being answered or will be next."""

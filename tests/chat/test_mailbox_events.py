@@ -100,7 +100,7 @@ def test_a_thinking_event_holds_only_until_the_session_changes(mailbox, client, 
         claim = must_claim(mailbox, token)
         mailbox.publish_thinking(token, claim.reply_id, claim.message_id)
     start, thinking = events[-2:]
-    assert (thinking.rev, thinking.prev) == (None, start.rev)
+    assert (thinking.rev, thinking.last_rev) == (None, start.rev)
 
 
 def test_a_worker_whose_reply_has_ended_publishes_no_thinking(mailbox, client, token):

@@ -143,7 +143,8 @@ class Sessions(RuleBasedStateMachine):
         message_id = data.draw(st.sampled_from(self.sent))
         oldest = self.mailbox.oldest_unanswered(self.token)
         self.repeating.repeat = repeat
-        self.mailbox.stop(self.token, message_id)
+        stopped = self.mailbox.stop(self.token, message_id).stopped
+        assert stopped or message_id != oldest
         assert (self.mailbox.oldest_unanswered(self.token) != oldest) == (message_id == oldest)
         if message_id == oldest:
             self.note_end()
@@ -362,7 +363,7 @@ class Sessions(RuleBasedStateMachine):
             lambda: self.store.erase(token),
         ]
         unsuccessful = [
-            lambda: mailbox.stop(token, self.sent[-1]),
+            lambda: mailbox.stop(token, self.sent[-1]).stopped,
             lambda: mailbox.claim(token, new_id(), 40),
             lambda: mailbox.restart(token, lease_id, 1),
             lambda: mailbox.release(token, lease_id),

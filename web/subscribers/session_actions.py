@@ -67,10 +67,11 @@ class SessionActions:
         message_id = message_id or self._mailbox.oldest_unanswered(token)
         if not message_id:
             return
-        must_enqueue = self._mailbox.stop(token, message_id)
-        log_step("stopped", token, message_id)
-        if must_enqueue:
-            self._dispatcher.dispatch(token, message_id)
+        outcome = self._mailbox.stop(token, message_id)
+        if outcome.stopped:
+            log_step("stopped", token, message_id)
+        if outcome.next_message_id:
+            self._dispatcher.dispatch(token, outcome.next_message_id)
 
     def _log_and_dispatch(self, token: str, message_id: str, accepted: Accepted) -> int:
         log_step("accepted", token, message_id, position=accepted.position)
