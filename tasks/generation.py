@@ -144,8 +144,8 @@ class Generation:
 
     def _generate(self, model: AnyModel, history_window: int) -> None:
         messages = prompt_messages(self.claim.messages, history_window)
-        keep_text = bool(self.claim.kept_text)
-        items = model.answer(messages, self.claim.text, self._call, keep_text=keep_text)
+        kept_text = self.claim.kept_text
+        items = model.answer(messages, self.claim.text, self._call, kept_text=kept_text)
         while True:
             restart = False
             with self._writer.serving(self):

@@ -63,14 +63,14 @@ class DiscoveredModel:
         call: Call,
         retry: RetryPolicy | None = None,
         *,
-        keep_text: bool = False,
+        kept_text: str = "",
     ) -> Iterator[ReplyItem]:
         """Yield the reply as `Model.answer` does."""
         retry = retry or RetryPolicy()
         model = self._model or (yield from self._discovered(call, retry))
         any_item = False
         try:
-            for item in model.answer(messages, partial_text, call, retry, keep_text=keep_text):
+            for item in model.answer(messages, partial_text, call, retry, kept_text=kept_text):
                 any_item = True
                 yield item
         except ModelError as error:
@@ -79,7 +79,7 @@ class DiscoveredModel:
                 raise
         else:
             return
-        yield from completions.answer(messages, partial_text, call, retry, keep_text=keep_text)
+        yield from completions.answer(messages, partial_text, call, retry, kept_text=kept_text)
 
     def _discovered(self, call: Call, retry: RetryPolicy) -> Generator[ReplyItem, None, Model]:
         while True:

@@ -33,7 +33,7 @@ class AnyModel(Protocol):
         call: Call,
         retry: RetryPolicy | None = None,
         *,
-        keep_text: bool = False,
+        kept_text: str = "",
     ) -> Iterator[ReplyItem]:
         """Yield the reply to ``messages`` as it arrives."""
 
@@ -57,7 +57,7 @@ class Failover:
         call: Call,
         retry: RetryPolicy | None = None,
         *,
-        keep_text: bool = False,
+        kept_text: str = "",
     ) -> Iterator[ReplyItem]:
         """Yield the reply as `Model.answer` does."""
         first_retry = RetryPolicy(has_successor=True)
@@ -65,10 +65,10 @@ class Failover:
         text = partial_text
         if permission is not Permission.OPEN:
             try:
-                items = self._first.answer(messages, text, call, first_retry, keep_text=keep_text)
+                items = self._first.answer(messages, text, call, first_retry, kept_text=kept_text)
                 for item in self._watched(items, call, permission):
                     if isinstance(item, Restart):
-                        text = ""
+                        text = kept_text
                     elif isinstance(item, str):
                         text += item
                     yield item
@@ -77,7 +77,7 @@ class Failover:
                 call.time_left()  # raises if the time of both is over
         log.info("the second model is asked")
         second_retry = first_retry.successor()
-        yield from self._second.answer(messages, text, call, second_retry, keep_text=keep_text)
+        yield from self._second.answer(messages, text, call, second_retry, kept_text=kept_text)
 
     def _watched(
         self, items: Iterator[ReplyItem], call: Call, permission: Permission

@@ -48,5 +48,5 @@ class MessageContinuation:
             return False
         except requests.RequestException:
             return None
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, RecursionError):
             return False

@@ -42,19 +42,19 @@ class _Request:
     partial_text: str  # all text that was yielded, less what a `Restart` made void
     max_prompt_tokens: int
     changes: Changes  # of the parameters that this server has refused
-    keep_text: bool = False  # whether a server that cannot continue it is asked for the rest
+    kept_text: str = ""  # the beginning of the partial text that nothing makes void
     can_continue: bool = True  # whether the server can continue a partial reply, as far as known
     finished: Finished | None = None  # set by a request that has brought the end of the reply
 
     @property
     def replaces(self) -> bool:
         """Whether the answer replaces the partial text instead of continuing it."""
-        return bool(self.partial_text) and not self.can_continue and not self.keep_text
+        return bool(self.partial_text) and not self.can_continue and not self.kept_text
 
     @property
     def asks_for_rest(self) -> bool:
         """Whether the person's side asks for the rest of the partial text."""
-        return bool(self.partial_text) and not self.can_continue and self.keep_text
+        return bool(self.kept_text) and not self.can_continue
 
     def adjust(self, failure: Failure) -> None:
         """Change what caused ``failure``, if it lies in the request."""
@@ -87,16 +87,17 @@ class Model:
         call: Call,
         retry: RetryPolicy | None = None,
         *,
-        keep_text: bool = False,
+        kept_text: str = "",
     ) -> Iterator[ReplyItem]:
         """Yield the text of the reply to ``messages`` as it arrives, after ``partial_text``.
 
-        ``partial_text`` and all strings, joined, are the reply. After a `Restart` the reply is the
-        strings that follow it. A `RetryNotice` comes before a pause that may be long. The last item
-        is `Finished`. ``retry`` is a policy that knows of earlier failures for this message.
+        ``partial_text`` and all strings, joined, are the reply. After a `Restart` the reply is
+        ``kept_text``, with which ``partial_text`` begins, and the strings that follow the
+        `Restart`. A `RetryNotice` comes before a pause that may be long. The last item is
+        `Finished`. ``retry`` is a policy that knows of earlier failures for this message.
 
-        With ``keep_text`` no `Restart` comes: a server that cannot continue ``partial_text`` is
-        asked for the rest of it.
+        A server that cannot continue ``partial_text`` begins another reply, or, if there is
+        ``kept_text``, is asked for the rest.
 
         Raises:
             ModelUnavailable, ModelTimeout, ModelRefused: The reply is not complete.
@@ -104,7 +105,7 @@ class Model:
         """
         try:
             changes = self._parameters.changes
-            request = _Request(partial_text, self._max_prompt_tokens, changes, keep_text)
+            request = _Request(partial_text, self._max_prompt_tokens, changes, kept_text)
             yield from self._answer(messages, request, call, retry or RetryPolicy())
         except ModelError as error:
             log.warning("no answer from %s: %s: %s", loggable_url(self._url), error.code, error)
@@ -122,7 +123,7 @@ class Model:
                 return
             except (TransientError, CannotContinue, ModelRefused) as error:
                 failure: Failure = error
-            adds = request.can_continue or request.keep_text
+            adds = not request.replaces
             progress = adds and len(request.partial_text) > length_before
             decision = retry.decide(failure, progress=progress, time_left=call.time_left())
             if isinstance(decision, Abort):
@@ -143,11 +144,11 @@ class Model:
                 yield item
                 continue
             if isinstance(item, Restart):  # the text so far was what the model thought
-                replaces = bool(request.partial_text)
+                replaces = request.partial_text != request.kept_text
                 continue
             if replaces:
                 yield Restart()
-                request.partial_text, replaces = "", False
+                request.partial_text, replaces = request.kept_text, False
             request.partial_text += item
             yield item
         if replaces or not request.partial_text:
@@ -188,9 +189,13 @@ class Model:
                     if isinstance(item, Thinking):
                         yield item
                     elif isinstance(item, Restart):
-                        if not request.keep_text:
-                            yield item
-                            reply = ReplyText("", self._adapter.stop_sequence)
+                        yield item
+                        text = request.kept_text
+                        if rest:  # only what this answer has brought is void
+                            rest, text = RestOfReply(partial_text), partial_text
+                            if more := partial_text.removeprefix(request.kept_text):
+                                yield more
+                        reply = ReplyText(text, self._adapter.stop_sequence)
                     elif certain := reply.add(rest.add(item) if rest else item):
                         yield certain
                     if reply.stopped:

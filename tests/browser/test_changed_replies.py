@@ -6,8 +6,7 @@ from playwright.sync_api import expect
 
 from tests import directives
 from tests.clients import history
-
-MODEL = "EleutherAI/gpt-j-6b"
+from tests.standin import MODEL
 
 
 def test_a_reply_that_was_cut_is_continued_in_every_tab(tab):

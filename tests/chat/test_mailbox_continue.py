@@ -182,9 +182,18 @@ def test_the_time_of_a_continued_reply_counts_from_its_new_claim(mailbox, token,
     assert must_claim(mailbox, token).elapsed < 0.001
 
 
-def test_nothing_of_a_continue_is_left_for_the_next_message(mailbox, token, message_id):
+@pytest.mark.parametrize("workers_die", [False, True])
+def test_nothing_of_a_continue_is_left_for_the_next_message(
+    mailbox, client, token, message_id, workers_die
+):
     mailbox.continue_reply(token, message_id)
     send(mailbox, token, "two")
-    answer(mailbox, token)
+    if workers_die:
+        for _ in range(MAX_CLAIMS):
+            must_claim(mailbox, token)
+            end_lease(client, token)
+    else:
+        answer(mailbox, token)
     claim = must_claim(mailbox, token)
+    assert claim.messages[-1]["msg"] == "Human: two"
     assert (claim.text, claim.kept_text, claim.deltas) == ("", "", 0)

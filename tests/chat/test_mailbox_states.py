@@ -89,8 +89,8 @@ class Sessions(RuleBasedStateMachine):
         self.client.flushall()
         self.repeating = RepeatingRedis(connection_pool=self.client.connection_pool)
         self.repeating.sessions = self
-        options = {**self.client.connection_pool.connection_kwargs, "decode_responses": False}
-        self.binary = redis.Redis(**options)
+        address = self.client.connection_pool.connection_kwargs
+        self.binary = redis.Redis(host=address["host"], port=address["port"])
         self.cached: dict[str, Any] | None = None
         self.ttl = ttl
         self.store = SessionStore(self.repeating, ttl)

@@ -61,13 +61,11 @@ class ScriptedModel:
     def __init__(self, script: Callable[[Call], Iterator[Any]]) -> None:
         self._script = script
         self.asked: list[str] = []  # the last line of each prompt
-        self.partial, self.keep_text = "", False  # of the last call
+        self.partial, self.kept_text = "", ""  # of the last call
 
-    def answer(
-        self, lines: Any, partial: str, call: Call, *, keep_text: bool = False
-    ) -> Iterator[Any]:
+    def answer(self, lines: Any, partial: str, call: Call, *, kept_text: str = "") -> Iterator[Any]:
         self.asked.append(lines[-1].text)
-        self.partial, self.keep_text = partial, keep_text
+        self.partial, self.kept_text = partial, kept_text
         yield from self._script(call)
 
 

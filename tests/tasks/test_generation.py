@@ -238,7 +238,7 @@ def test_a_continued_reply_asks_the_model_to_keep_its_text(mailbox, writer, stor
     generation = Generation(mailbox, writer, must_claim(mailbox, token), TIMEOUT)
     model = ScriptedModel(lambda call: iter([" a", " time", Finished("length", "gpt-j")]))
     assert generation.run(model, HISTORY_WINDOW).owned
-    assert (model.partial, model.keep_text) == ("Once upon", True)
+    assert (model.partial, model.kept_text) == ("Once upon", "Once upon")
     ended = reply(store, token)
     assert (ended["msg"], ended["finish"]) == ("Bot: Once upon a time", "length")
     assert ended["model"] == "gpt-j"
@@ -267,7 +267,7 @@ def test_a_restart_of_a_continued_reply_drops_only_what_is_new(
 def test_a_reply_that_is_not_continued_may_be_replaced(generation):
     model = ScriptedModel(lambda call: iter(["Hi"]))
     generation.run(model, HISTORY_WINDOW)
-    assert not model.keep_text
+    assert model.kept_text == ""
 
 
 def test_a_model_that_thinks_is_published_and_redis_may_be_away(

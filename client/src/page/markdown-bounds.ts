@@ -27,7 +27,7 @@ export function addBounds(markdown: MarkdownIt): void {
   markdown.core.ruler.at("inline", parseInline);
 }
 
-/** Block rule, first of all: make lines plain text if they nest too deeply or start a too large table. */
+/** The first block rule: lines that nest too deeply, or start a table that is too large, become plain text. */
 function boundBlocks(state: StateBlock, start: number, end: number, silent: boolean): boolean {
   if (silent) return false;
   const fits = state.level < MAX_BLOCK_DEPTH && state.tokens.length < MAX_BLOCK_TOKENS;

@@ -78,7 +78,7 @@ class Reply:
         partial_text: str = "",
         timeout: float = 20.0,
         *,
-        keep_text: bool = False,
+        keeps: bool = False,
     ) -> None:
         self.text = partial_text
         self.texts: list[str] = []
@@ -87,13 +87,14 @@ class Reply:
         self.thinking = 0  # how often the model said that it thinks
         self.finished: Finished | None = None
         self.call = FastCall(timeout)
+        kept_text = partial_text if keeps else ""
         messages = [PromptMessage("human", message)]
-        for item in model.answer(messages, partial_text, self.call, keep_text=keep_text):
+        for item in model.answer(messages, partial_text, self.call, kept_text=kept_text):
             if isinstance(item, RetryNotice):
                 self.notices.append(item)
             elif isinstance(item, Restart):
                 self.restarts += 1
-                self.text = ""
+                self.text = kept_text
             elif isinstance(item, Thinking):
                 self.thinking += 1
             elif isinstance(item, Finished):

@@ -202,19 +202,19 @@ def test_a_partial_reply_that_is_whole_already_needs_no_more_text(model):
 def test_a_text_that_must_stay_is_continued_at_the_word(model):
     message = "[[words=30]] please"
     for cut in (1, len("echo: please w0 w1"), len("echo: please w0 w1 w"), 39):
-        reply = Reply(model, message, reply_to(message)[:cut], keep_text=True)
+        reply = Reply(model, message, reply_to(message)[:cut], keeps=True)
         assert (reply.text, reply.restarts) == (reply_to(message), 0)
 
 
 @pytest.mark.parametrize("fault", ["cut:4", "error:4"])
 def test_a_text_that_must_stay_outlives_a_broken_stream(model, fault):
     message = f"[[words=9 times=2 name={uuid.uuid4()} fault={fault}]] please"
-    reply = Reply(model, message, "echo: please w0", keep_text=True)
+    reply = Reply(model, message, "echo: please w0", keeps=True)
     assert (reply.text, reply.restarts) == (reply_to(message), 0)
 
 
 def test_a_text_that_must_stay_and_is_whole_needs_no_more_text(model):
-    reply = Reply(model, "please", "echo: please", keep_text=True)
+    reply = Reply(model, "please", "echo: please", keeps=True)
     assert (reply.text, reply.texts, reply.restarts) == ("echo: please", [], 0)
     assert reply.finished.finish == "stop"
 
@@ -222,7 +222,7 @@ def test_a_text_that_must_stay_and_is_whole_needs_no_more_text(model):
 def test_a_text_that_must_stay_may_be_longer_than_the_prompt(model_with, standin):
     model = model_with(MODEL_CONTEXT="400", MAX_NEW_TOKENS="100")
     text = " ".join(f"word{number}" for number in range(400))
-    Reply(model, "please", text, keep_text=True)
+    Reply(model, "please", text, keeps=True)
     sent = json.dumps(standin.requests[-1]["body"])
     assert len(sent) < 400 * 3
     assert "word399" in sent
@@ -231,7 +231,7 @@ def test_a_text_that_must_stay_may_be_longer_than_the_prompt(model_with, standin
 
 def test_a_chat_server_is_asked_for_the_rest_once_it_has_begun_anew(standin):
     model = model_for(load_settings({"MODEL_URL": f"{standin.url}/v1/chat/completions"}))
-    Reply(model, "[[words=3]] please", "echo: please w0", keep_text=True)
+    Reply(model, "[[words=3]] please", "echo: please w0", keeps=True)
     prefilled, asked = (request["body"] for request in standin.requests[-2:])
     assert prefilled["continue_final_message"] is True
     assert prefilled["add_generation_prompt"] is False
