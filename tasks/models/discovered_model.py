@@ -135,7 +135,7 @@ class DiscoveredModel:
 def _says_no_chat(error: ModelError) -> bool:
     cause = str(error)
     status = cause.partition("HTTP ")[2][:3]
-    about_template = "template" in cause.lower()
+    about_template = "chat template" in cause.lower() or "template not found" in cause.lower()
     # `transformers serve` 5.24 answers 500 for a model without a chat template.
     no_route = status in ("405", "501") or (status == "404" and "model" not in cause.lower())
     crashed = status == "500" and not isinstance(error, ModelRefused)

@@ -23,7 +23,7 @@ _CONTENT = re.compile(r"moderation|flagged|content[ _-]?(?:policy|filter)|safety
 # Groq, Anthropic. The same for each message, whatever the person wrote.
 _UNUSABLE = re.compile(
     r"api[ _-]?key|credential|unauthori[sz]ed|authenticat|permission|quota|billing|"
-    r"credit balance|insufficient|payment|chat template|template error|"
+    r"credit balance|insufficient|payment|chat template|template not found|"
     r"(?:model|deployment|engine)\b.{0,80}(?:not found|n[o']t exist|decommissioned|no longer|"
     r"unavailable|not available|deprecated)|(?:unknown|invalid|no such) model",
     re.IGNORECASE,
