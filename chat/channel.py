@@ -6,8 +6,8 @@ web process compares the revisions and forwards the frame; it parses no JSON.
 
 The steps in ``scripts/`` publish what changes a session: ``human`` (a message), ``start``,
 ``delta``, ``reply`` (a reply has ended), ``failed`` (a reply has failed), ``erased`` (no frame).
-``wait`` changes nothing. Such an event has the revision 0, and its second number is the last
-revision at which it holds, 0 for any.
+``wait`` and ``thinking`` change nothing. Such an event has the revision 0, and its second number is
+the last revision at which it holds, 0 for any.
 """
 
 from __future__ import annotations

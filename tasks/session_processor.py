@@ -10,7 +10,7 @@ from chat.mailbox import Claim, Mailbox
 from chat.message_log import log_session, log_step
 from tasks.delta_writer import DeltaWriter
 from tasks.generation import Generation
-from tasks.models import Model
+from tasks.models import AnyModel
 from tasks.task_queue import TaskQueue
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class SessionProcessor:
         self,
         mailbox: Mailbox,
         queue: TaskQueue,
-        model: Model,
+        model: AnyModel,
         writer: DeltaWriter,
         *,
         history_window: int,

@@ -16,7 +16,7 @@ from chat.settings import SettingsError, load_settings_or_exit
 from tasks.celery import app
 from tasks.delta_writer import DeltaWriter
 from tasks.heartbeat import Heartbeat
-from tasks.models import model_for
+from tasks.models import models_for
 from tasks.recovery import Recovery
 from tasks.reply import ReplyTask
 from tasks.session_processor import SessionProcessor
@@ -32,14 +32,14 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def __init__(self, worker: Any, **options: Any) -> None:
         settings = load_settings_or_exit()
+        client = connect(settings.redis_url)
         try:
-            model = model_for(settings)
+            model, self._discovered = models_for(settings, client)
         except SettingsError as error:
             raise SystemExit(str(error)) from None
         set_message_log_level(settings.log_level)
         for name in _PER_TASK_LOGS:
             logging.getLogger(name).setLevel(logging.WARNING)
-        client = connect(settings.redis_url)
         mailbox = Mailbox(client, settings.session_ttl)
         self._writer = DeltaWriter(mailbox)
         queue = TaskQueue(settings.broker_url)
@@ -60,6 +60,8 @@ class ReplyServices(bootsteps.StartStopStep):  # type: ignore[misc]
         start_background_thread("delta writer", self._writer.run)
         start_background_thread("recovery", self._recovery.run)
         start_background_thread("heartbeat", self._heartbeat.run)
+        for model in self._discovered:
+            start_background_thread("address of the model", model.start)
         worker_shutting_down.connect(self._shut_down, weak=False)
 
     def _shut_down(self, **_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from terminal.conversation import NO_WORKER
+from terminal.conversation import NO_WORKER, THINKING
 from terminal.snapshot import Snapshot
 
 LOST = "The connection is lost; trying again."
@@ -10,6 +10,7 @@ NOBODY = "Nobody can answer right now. Your message is kept and will be answered
 
 _WAIT_REASONS = {
     NO_WORKER: NOBODY,
+    THINKING: "The model is thinking…",
     "busy": "The model is busy; the reply will come.",
     "model_unavailable": "The model is loading or cannot be reached; the reply will come.",
 }

@@ -1,6 +1,7 @@
 -- claim: take the session's lease together with its oldest unanswered message.
 -- Returns {outcome, the messages up to the human one as JSON, reply id, its partial text, the deltas
--- in it, attempt, microseconds since the first claim, 1 if another worker has claimed it before}.
+-- in it, attempt, microseconds since the first claim, 1 if another worker has claimed it before, the
+-- bytes of the partial text that a restart keeps}.
 -- Outcomes: claimed, gone, leased (by another worker), idle.
 local lease_id = ARGV[1]
 local lease_duration = tonumber(ARGV[2]) -- microseconds
@@ -20,7 +21,7 @@ end
 
 -- A message whose workers keep dying fails, so that the messages behind it are answered.
 if state.reply and state.lease_id ~= lease_id and state.claims >= max_claims then
-  end_reply(state, 'failed', 'internal', ttl)
+  end_reply(state, {status = 'failed', error = 'internal'}, ttl)
 end
 
 local index = 2 * state.answered
@@ -29,8 +30,12 @@ if message_count() <= index then
   return {'idle'}
 end
 
-local resumed = state.resumed or (state.reply and state.lease_id ~= lease_id)
+local resumed = state.resumed or (state.started and state.lease_id ~= lease_id)
 if not state.reply then start_reply(state, message_at(index), cjson.decode(new_reply_json)) end
+if not state.started then
+  state.started = digits(now())
+  redis.call('HSET', STATE, 'started', state.started)
+end
 if state.lease_id ~= lease_id then
   redis.call('HSET', STATE, 'lease_id', lease_id, 'claims', state.claims + 1)
   if resumed then redis.call('HSET', STATE, 'resumed', 1) end
@@ -47,4 +52,5 @@ return {
   state.attempt,
   digits(now() - tonumber(state.started)),
   resumed and 1 or 0,
+  state.kept,
 }

@@ -7,7 +7,6 @@ this file replaces urllib3's connection classes.
 from __future__ import annotations
 
 import errno
-import io
 import socket
 import ssl
 from functools import partial
@@ -21,13 +20,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+from tasks.models.answer_body import Answer, AnswerBody
 from tasks.models.call import Call
 
 CONNECT_TIMEOUT = 5.0  # seconds
 # A request whose bytes the server's host has not acknowledged for so long has failed. Without this,
 # a connection that the network has forgotten would be silent until the reply's deadline.
 UNACKNOWLEDGED_TIMEOUT = 10.0  # seconds
-_LATEST_TIMEOUT = 0.25  # seconds after a reply's deadline
 # The rest of an answer after its last event, such as a report of the usage: 8 KiB each at most.
 _MAX_DRAIN_READS = 16
 
@@ -74,12 +73,12 @@ class Connection:
         self.call: Call | None = None  # None while it is idle
         self.http: HTTPConnection | None = None
         self.response: HTTPResponse | None = None
-        self.body: _Body | None = None
+        self.body: AnswerBody | None = None
         self.answer_begun = False  # whether any byte of an answer has arrived
         self.reused = False  # whether the socket has served an earlier request
         self.drain_reads_left = 0
 
-    def post(self, url: str, call: Call, **options: Any) -> requests.Response:
+    def request(self, method: str, url: str, call: Call, **options: Any) -> requests.Response:
         """Send a request for ``call``. Returns as soon as the head of the answer has arrived."""
         self.call = call
         self.answer_begun = False
@@ -90,7 +89,8 @@ class Connection:
             self._session.trust_env = False
         elif self.http.sock:
             call.shut_down_on_cancel(self.http.sock)
-        self._answer = self._session.post(
+        self._answer = self._session.request(
+            method,
             url,
             timeout=(connect_timeout(call), call.time_left()),
             stream=True,
@@ -100,7 +100,7 @@ class Connection:
         return self._answer
 
     def was_closed_while_idle(self, error: BaseException) -> bool:
-        """Whether ``error`` of `post` shows that the server had closed this kept connection."""
+        """Whether ``error`` of `request` shows that the server had closed this kept connection."""
         return self.reused and not self.answer_begun and any(map(_is_close, _causes(error)))
 
     def release(self) -> None:
@@ -184,105 +184,11 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-class _SocketReader(io.RawIOBase):
-    """Reads an answer from a socket: until the call's deadline, or without waiting if it is idle.
-
-    A socket's own timeout limits a single read only. A head that never ends takes many reads.
-    """
-
-    def __init__(self, tcp_socket: socket.socket, file: io.RawIOBase, owner: Connection) -> None:
-        """``file`` is what `socket.makefile` has returned. It keeps the socket open."""
-        self._socket = tcp_socket
-        self._file = file
-        self._owner = owner
-        self.at_end = False  # whether the answer has ended
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        owner = self._owner
-        if self.at_end:
-            return None
-        if owner.call:
-            self._set_timeout(owner.call.time_left())
-        elif owner.drain_reads_left:
-            owner.drain_reads_left -= 1
-        else:
-            raise BlockingIOError
-        count = self._socket.recv_into(buffer)
-        if count:
-            owner.answer_begun = True
-        return count
-
-    def _set_timeout(self, seconds: float) -> None:
-        """Set the timeout, at most `_LATEST_TIMEOUT` too late.
-
-        To set it anew for each token is a system call, after which a thread waits for the GIL.
-        """
-        now = self._socket.gettimeout()
-        if now is None or not seconds <= now <= seconds + _LATEST_TIMEOUT:
-            self._socket.settimeout(seconds)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-class _Body(io.BufferedReader):
-    """The buffer of an answer. It notes whether it has more than the answer at its end."""
-
-    has_surplus = False
-
-    def close(self) -> None:
-        if not self.closed:
-            cast(_SocketReader, self.raw).at_end = True
-            self.has_surplus = bool(self.peek())
-        super().close()
-
-
-def _take_chunk(response: HTTPResponse, most: int) -> bytes:
-    """Return the next chunk of a chunked body if it is in the buffer as a whole, else nothing.
-
-    http.client (Python 3.11 to 3.13) takes apart all chunks, but uses five Python calls for each.
-    This saves about a third of the time for reading a token.
-    """
-    body, left = response.fp, response.chunk_left
-    if not response.chunked or left or body is None:
-        return b""
-    data = body.peek()
-    start = 0 if left is None else 2  # the line end after the last chunk is still there
-    head_end = data.find(b"\r\n", start)
-    try:
-        size = int(data[start:head_end], 16)
-    except ValueError:
-        return b""
-    chunk_start = head_end + 2
-    chunk_end = chunk_start + size
-    if not 0 < size <= most or head_end < 0 or chunk_end + 2 > len(data):
-        return b""
-    body.read(chunk_end + 2)
-    response.chunk_left = None  # the next thing in the body is a chunk's head
-    return data[chunk_start:chunk_end]
-
-
-class _Response(HTTPResponse):
-    def __init__(
-        self, owner: Connection, tcp_socket: socket.socket, *args: Any, **options: Any
-    ) -> None:
-        super().__init__(tcp_socket, *args, **options)
-        self.fp = _Body(_SocketReader(tcp_socket, self.fp.detach(), owner))
-        owner.response, owner.body = self, self.fp
-
-    def read1(self, n: int = -1) -> bytes:
-        return _take_chunk(self, n) or super().read1(n)
-
-
 class _OwnedConnection:
     def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._owner = owner
-        self.response_class = partial(_Response, owner)
+        self.response_class = partial(Answer, owner)
 
     def _new_conn(self) -> socket.socket:
         return _connect(cast(HTTPConnection, self), self._owner)

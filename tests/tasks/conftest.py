@@ -60,9 +60,11 @@ class ScriptedModel:
     def __init__(self, script: Callable[[Call], Iterator[Any]]) -> None:
         self._script = script
         self.asked: list[str] = []  # the last line of each prompt
+        self.partial, self.kept_text = "", ""  # of the last call
 
-    def answer(self, lines: Any, partial: str, call: Call) -> Iterator[Any]:
+    def answer(self, lines: Any, partial: str, call: Call, *, kept_text: str = "") -> Iterator[Any]:
         self.asked.append(lines[-1].text)
+        self.partial, self.kept_text = partial, kept_text
         yield from self._script(call)
 
 
