@@ -22,8 +22,9 @@ task_ignore_result = True
 # would start a second copy of every running task.
 task_acks_late = False
 
-# A task waits for HTTP nearly all of its time, so a thread is enough for it.
-worker_pool = "threads"
+# A task waits for HTTP nearly all of its time, so a thread is enough for it: see
+# docs/decisions/0006-the-worker-uses-threads.md.
+worker_pool = "tasks.pool:TaskPool"
 worker_concurrency = _settings.worker_concurrency
 
 # A list in Redis needs no declaration, and the declaration fails while Redis accepts no writes.
@@ -41,7 +42,7 @@ worker_consumer = "tasks.consumer:Consumer"  # reconnects within seconds
 worker_enable_prefetch_count_reduction = False
 
 # Each of Flower's threads uses one connection while it waits for another: with the default of 10
-# its threads deadlock. Web and worker processes enqueue one task at a time, over one connection.
+# its threads deadlock. Nothing else uses the pool: see tasks/task_queue.py.
 broker_pool_limit = 30
 # The timeouts and the health check find a connection that died silently. With "ack_emulation" kombu
 # would record each taken task in Redis, which is a quarter of a task's cost, and the records of a
@@ -52,13 +53,10 @@ broker_transport_options = {
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 10,
-    # A thread that enqueues or recovers does not wait long for a connection: recovery tries again.
+    # Flower and `celery control` do not wait long for a connection.
     "max_retries": 1,
     "interval_start": 0.1,
 }
-# For enqueueing. If it fails, recovery enqueues the task; a user should not wait for more retries.
-task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1}
-
 # Flower switches a worker's events on while it watches, by remote control. Otherwise each task
 # would pay for three messages that nobody reads.
 worker_send_task_events = False

@@ -62,7 +62,8 @@ class MeasuredSystem:
         try:
             yield load
         except BrokenRun as error:
-            raise BrokenRun(f"{self.name}: {error}\n{self.output()[-3000:]}") from None
+            reasons = (self._folder / "load.log").read_text()[-1000:]
+            raise BrokenRun(f"{self.name}: {error}\n{reasons}\n{self.output()[-3000:]}") from None
         finally:
             load.close()
 

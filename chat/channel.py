@@ -6,8 +6,8 @@ web process compares the revisions and forwards the frame; it parses no JSON.
 
 The steps in ``scripts/`` publish what changes a session: ``human`` (a message), ``start``,
 ``delta``, ``reply`` (a reply has ended), ``failed`` (a reply has failed), ``erased`` (no frame).
-``wait`` changes nothing. Such an event has the revision 0, and its second number is the last
-revision at which it holds, 0 for any.
+``wait`` and ``thinking`` change nothing. Such an event has the revision 0, and its second number is
+the last revision at which it holds, 0 for any.
 """
 
 from __future__ import annotations
@@ -138,6 +138,8 @@ class Listener:
             redis.ConnectionError: The connection is lost. Call `connect`.
             MalformedEvent: A payload is not an event. The next call reads on.
         """
+        # It goes through gevent's event loop even if there is data. To read at once would be
+        # cheaper, but nothing else would run while events arrive faster than they are delivered.
         if not self._connection.can_read(timeout=PING_INTERVAL):
             if self._ping_sent or not self._connected:
                 raise redis.ConnectionError("the connection is dead")

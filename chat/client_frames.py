@@ -31,6 +31,14 @@ class RetryInSchema(Schema):
         unknown = EXCLUDE
 
     id = Id(required=True)
+    msg = fields.String()
+
+
+class ContinueInSchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    id = Id(required=True)
 
 
 class PingInSchema(Schema):
@@ -42,6 +50,7 @@ CLIENT_FRAMES: dict[str, Schema] = {
     "message": MessageInSchema(),
     "stop": StopInSchema(),
     "retry": RetryInSchema(),
+    "continue": ContinueInSchema(),
     "ping": PingInSchema(),
 }
 

@@ -42,6 +42,12 @@ class UnknownMessage(ChatError):
     msg = "Only the last message can be answered again."
 
 
+class CompleteReply(UnknownMessage):
+    """A request to continue a reply that is complete, or has failed without text."""
+
+    msg = "This reply is complete. It can be generated anew, not continued."
+
+
 class RedisUnavailable(ChatError):
     """Redis cannot be used at the moment."""
 

@@ -1,9 +1,9 @@
 """The mailbox of each session: human messages go in, replies come out, one at a time and in order.
 
 Each method runs one atomic step in Redis (``scripts/``) that is safe to repeat. A step that queues
-a session says whether its caller must enqueue a task (`tasks.enqueue`). Only the worker that owns
-the session's lease writes its reply; a worker that lost the lease learns this when its next call
-returns False.
+a session says whether its caller must enqueue a task (`tasks.task_queue`). Only the worker that
+owns the session's lease writes its reply; a worker that lost the lease learns this when its next
+call returns False.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import redis
 
 from chat.channel import channel, publish
-from chat.errors import SessionGone, UnknownMessage
+from chat.errors import CompleteReply, SessionGone, UnknownMessage
 from chat.ids import new_id, timestamp
 from chat.message_log import log_end
 from chat.redis_client import translated_errors
 from chat.scripts import recovery_step, session_step, unserved_step, waiting_step, write_step
-from chat.server_frames import MessageFrameSchema, WaitSchema
-from chat.session_schema import BOT, HUMAN
+from chat.server_frames import MessageFrameSchema, ThinkingSchema, WaitSchema
+from chat.session_schema import BOT, HUMAN, Finish
 from chat.session_store import LEASED, QUEUED, UNSTARTED, session_keys, state_key, text_key
 from chat.timing import LEASE_DURATION, RECOVERY_INTERVAL, WAKE_UP_LOST_AFTER
 
@@ -37,8 +37,8 @@ _MAX_LOOKED_AT = 5000
 
 _RECOVERY_LOCK = "chat:recovery"
 _MESSAGE = MessageFrameSchema()
+_THINKING = ThinkingSchema()
 _WAIT = WaitSchema()
-_ACCEPTED, _CLAIMED, _GONE, _IDLE = "accepted", "claimed", "gone", "idle"
 
 
 class Accepted(NamedTuple):
@@ -46,6 +46,13 @@ class Accepted(NamedTuple):
 
     position: int  # messages of all sessions that came earlier and have no reply yet
     must_enqueue: bool
+
+
+class Stopped(NamedTuple):
+    """Whether a reply was stopped."""
+
+    stopped: bool  # False: the message is not the oldest unanswered one
+    next_message_id: str | None  # of the message for which the caller must enqueue a task
 
 
 class Committed(NamedTuple):
@@ -94,7 +101,8 @@ class Claim:
     messages: list[dict[str, Any]]  # as stored; the last one is the message to answer
     reply_id: str
     text: str  # the partial text of the reply
-    deltas: int  # that the partial text consists of
+    kept_text: str  # its beginning, which the reply had before it was continued; a restart keeps it
+    deltas: int  # number of deltas in the partial text
     attempt: int  # from 1
     elapsed: float  # seconds since the first claim of this message
     resumed: bool  # whether another worker has claimed the message before
@@ -116,10 +124,12 @@ class Mailbox:
         self._accept = session_step(client, "accept")
         self._claim = session_step(client, "claim")
         self._commit = session_step(client, "commit")
+        self._continue = session_step(client, "continue")
         self._release = session_step(client, "release")
         self._restart = session_step(client, "restart")
         self._retry = session_step(client, "retry")
         self._stop = session_step(client, "stop")
+        self._think = session_step(client, "think")
         self._write = write_step(client)
         self._recover = recovery_step(client)
         self._unserved = unserved_step(client)
@@ -133,26 +143,37 @@ class Mailbox:
         Raises:
             SessionGone: There is no such session.
         """
-        message = {"id": message_id, "msg": HUMAN + text, "timestamp": timestamp()}
-        frame = json.dumps(_MESSAGE.dump(message))
-        return _accepted(self._run(self._accept, token, message_id, json.dumps(message), frame))
+        message = _human_message(message_id, text)
+        return _accepted(self._run(self._accept, token, message_id, *message))
 
-    def retry(self, token: str, message_id: str) -> Accepted:
+    def retry(self, token: str, message_id: str, text: str | None = None) -> Accepted:
         """Drop the reply to the last human message, so that it is answered again.
+
+        ``text`` is a new text of the message. If the text stays the same, and the new reply ends
+        without text, the old reply is put back.
 
         Raises:
             SessionGone: There is no such session.
             UnknownMessage: It is not the last human message.
         """
-        return _accepted(self._run(self._retry, token, message_id, new_id()))
+        message = ("", "") if text is None else _human_message(message_id, text)
+        return _accepted(self._run(self._retry, token, message_id, new_id(), *message))
 
-    def stop(self, token: str, message_id: str) -> bool:
-        """End the reply to a message, if it is the oldest unanswered one, with its partial text.
+    def continue_reply(self, token: str, message_id: str) -> Accepted:
+        """Have a worker go on with the reply to the last human message, from its text.
 
-        Returns whether the caller must enqueue a task for the next message.
+        Raises:
+            SessionGone: There is no such session.
+            UnknownMessage: It is not the last human message.
+            CompleteReply: The reply was not cut or stopped, or it failed without text.
         """
+        return _accepted(self._run(self._continue, token, message_id, new_id()))
+
+    def stop(self, token: str, message_id: str) -> Stopped:
+        """End the reply to a message, if it is the oldest unanswered one, with its partial text."""
         reply = json.dumps(_new_reply())
-        return bool(self._run(self._stop, token, message_id, reply, self._ttl))
+        stopped, next_id = self._run(self._stop, token, message_id, reply, self._ttl)
+        return Stopped(bool(stopped), next_id or None)
 
     def oldest_unanswered(self, token: str) -> str | None:
         """Return the id of the message that is being answered or will be next."""
@@ -173,7 +194,7 @@ class Mailbox:
         return [Unserved(token, message_id, int(rev)) for token, message_id, rev in triples]
 
     def sessions_unanswered(self) -> int:
-        """Return how many sessions have an unanswered message, whether its reply has started."""
+        """Return how many sessions have an unanswered message, started or not."""
         with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
             pipe.zcard(QUEUED)
             pipe.zcard(LEASED)
@@ -205,17 +226,18 @@ class Mailbox:
             MAX_CLAIMS,
             self._ttl,
         )
-        if answer[0] in (_CLAIMED, _IDLE) and answer[-1]:
+        if answer[0] in ("claimed", "idle") and answer[-1]:
             log_end("internal", token, answer[-1], reason="its workers kept dying")
-        if answer[0] != _CLAIMED:
+        if answer[0] != "claimed":
             return None
-        _, messages, reply_id, text, deltas, attempt, elapsed, resumed, waited, _ = answer
+        _, messages, reply_id, text, deltas, attempt, elapsed, resumed, kept, waited, _ = answer
         return Claim(
             token=token,
             lease_id=lease_id,
             messages=json.loads(messages),
             reply_id=reply_id,
             text=text,
+            kept_text=text.encode()[:kept].decode(),
             deltas=deltas,
             attempt=attempt,
             elapsed=int(elapsed) / 1e6,
@@ -241,7 +263,11 @@ class Mailbox:
         return self.write([Write(token, lease_id, attempt, n, text, renew=True)])[0]
 
     def restart(self, token: str, lease_id: str, attempt: int) -> bool:
-        """End ``attempt``: drop the reply's text and begin anew; False if the lease is lost."""
+        """End ``attempt``: drop the text after `Claim.kept_text` and begin anew.
+
+        Returns False if the lease is lost. The reply then has one delta if there is text that is
+        kept, else none.
+        """
         args = (lease_id, attempt, _micros(LEASE_DURATION))
         return bool(self._run(self._restart, token, *args))
 
@@ -250,6 +276,11 @@ class Mailbox:
         wait = {"reply_to": reply_to, "code": code, "retry_after": retry_after}
         with translated_errors():
             publish(self._redis, token, "wait", json.dumps(_WAIT.dump(wait)))
+
+    def publish_thinking(self, token: str, reply_id: str, reply_to: str) -> None:
+        """Publish that the model works on a reply without text to show, if it has not ended."""
+        thinking = {"id": reply_id, "reply_to": reply_to}
+        self._run(self._think, token, reply_id, json.dumps(_THINKING.dump(thinking)))
 
     def commit(
         self,
@@ -260,14 +291,19 @@ class Mailbox:
         deltas: int,
         error: str = "",
         text: str = "",
+        finish: Finish = "stop",
+        model: str = "",
     ) -> Committed:
         """End the reply, which holds ``deltas``; it failed if there is an ``error`` code.
 
-        ``text`` is a last delta, which is added before.
+        ``text`` is a last delta, which is added before. ``finish`` says whether the model ended the
+        reply or its limit cut it, and ``model`` is the name of the model that answered.
         """
-        status = "failed" if error else "done"
-        last = (text, json.dumps(text))
-        args = (lease_id, reply_id, attempt, deltas, *last, status, error, self._ttl)
+        ending = {"status": "done", "finish": finish} | ({"model": model} if model else {})
+        if error:
+            ending = {"status": "failed", "error": error}
+        last = (text, json.dumps(text), json.dumps(ending))
+        args = (lease_id, reply_id, attempt, deltas, *last, self._ttl)
         owned, queued, sessions_queued, reply_status = self._run(self._commit, token, *args)
         return Committed(bool(owned), bool(queued), sessions_queued, reply_status)
 
@@ -296,11 +332,19 @@ class Mailbox:
 
 def _accepted(answer: list[Any]) -> Accepted:
     outcome, position, must_enqueue = answer
-    if outcome == _GONE:
+    if outcome == "gone":
         raise SessionGone
-    if outcome != _ACCEPTED:
+    if outcome == "complete":
+        raise CompleteReply
+    if outcome != "accepted":
         raise UnknownMessage
     return Accepted(position, bool(must_enqueue))
+
+
+def _human_message(message_id: str, text: str) -> tuple[str, str]:
+    """Return a message with this text as it is stored, and the frame that publishes it."""
+    message = {"id": message_id, "msg": HUMAN + text, "timestamp": timestamp()}
+    return json.dumps(message), json.dumps(_MESSAGE.dump(message))
 
 
 def _new_reply() -> dict[str, Any]:

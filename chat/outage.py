@@ -9,7 +9,7 @@ import time
 
 from chat.redis_client import cause
 
-LONGEST_PAUSE = 1.0  # seconds; a loop works again within this time after the outage
+LONGEST_PAUSE = 1.0  # seconds between two tries of any loop, at most
 # During an outage some commands may still work. So a success ends the outage only this long after
 # the last failure. Must be longer than LONGEST_PAUSE.
 SETTLED_AFTER = 1.5  # seconds

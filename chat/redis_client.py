@@ -50,11 +50,13 @@ def connect_probe(url: str) -> redis.Redis:
     )
 
 
-def connect(url: str, *, retries: int = RETRIES) -> redis.Redis:
+def connect(
+    url: str, *, retries: int = RETRIES, max_connections: int = MAX_CONNECTIONS
+) -> redis.Redis:
     """Return a client for ``url``, safe for all threads. It connects when it is first used."""
     pool = redis.BlockingConnectionPool.from_url(
         url,
-        max_connections=MAX_CONNECTIONS,
+        max_connections=max_connections,
         timeout=SOCKET_TIMEOUT,
         decode_responses=True,
         protocol=2,

@@ -20,6 +20,8 @@ class MessageSchema(Schema):
     status = fields.String()
     error = fields.String()
     n = fields.Integer()
+    finish = fields.String()
+    model = fields.String()
 
     @pre_dump
     def untag(self, stored: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -58,6 +60,8 @@ class StartSchema(Schema):
     id = fields.String()
     reply_to = fields.String()
     attempt = fields.Integer()
+    msg = fields.String()
+    n = fields.Integer()
 
 
 class DeltaSchema(Schema):
@@ -65,6 +69,12 @@ class DeltaSchema(Schema):
     id = fields.String()
     n = fields.Integer()
     text = fields.String()
+
+
+class ThinkingSchema(Schema):
+    type = fields.Constant("thinking")
+    id = fields.String()
+    reply_to = fields.String()
 
 
 class WaitSchema(Schema):

@@ -6,7 +6,7 @@ also over HTTP.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 
@@ -14,6 +14,8 @@ from chat.ids import is_id, is_token
 
 HUMAN, BOT = "Human: ", "Bot: "
 STATUSES = ("streaming", "done", "stopped", "failed")
+# Why a reply is done: the model has ended it, or the limit of its length has cut it.
+Finish = Literal["stop", "length"]
 
 
 def has_surrogate(text: str) -> bool:
@@ -65,6 +67,8 @@ class StoredMessageSchema(Schema):
     status = fields.String(validate=validate.OneOf(STATUSES))
     error = fields.String()
     n = fields.Integer()
+    finish = fields.String(validate=validate.OneOf(get_args(Finish)))
+    model = fields.String()
 
 
 class SessionSchema(Schema):

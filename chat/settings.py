@@ -6,17 +6,24 @@ counts as unset. A variable of the environment overrides the same variable in ``
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from dotenv import dotenv_values
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 
+DEFAULT_MODEL_NAME = "EleutherAI/gpt-j-6b"
 _CLOSED_MODEL_HOST = "api-inference.huggingface.co"
+# https://datatracker.ietf.org/doc/html/rfc9110#section-5.5. A space at an end would be refused too.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?! )[\x20-\x7e\xa0-\xff]*(?<! )")
+# They say where a request ends, so they are ours.
+_FRAMING_HEADERS = {"connection", "content-length", "expect", "te", "transfer-encoding", "upgrade"}
 _MISSPELT = {"HUGGINFACE_INFERENCE_TOKEN": "HUGGINGFACE_INFERENCE_TOKEN"}
 
 
@@ -30,9 +37,14 @@ class Settings:
 
     redis_url: str = field(repr=False)  # may hold a password
     broker_url: str = field(repr=False)
-    model_url: str | None
+    model_url: str | None = field(repr=False)  # its query may hold a key
     model_name: str
     model_token: str | None = field(repr=False)
+    model_headers: Mapping[str, str] = field(repr=False)  # of each request; may hold a key
+    fallback_url: str | None = field(repr=False)
+    fallback_name: str | None
+    fallback_token: str | None = field(repr=False)
+    fallback_headers: Mapping[str, str] = field(repr=False)
     model_timeout: float
     max_new_tokens: int
     model_temperature: float | None
@@ -52,6 +64,19 @@ class Settings:
     log_format: str | None  # json or text; None: text where there is a terminal
     log_message_text: bool
     metrics_token: str | None = field(repr=False)  # who has it may read /metrics
+
+    def of_fallback(self) -> Settings | None:
+        """Return these settings with the second model's in the place of the first's, if set."""
+        if not self.fallback_url:
+            return None
+        return replace(
+            self,
+            model_url=self.fallback_url,
+            model_name=self.fallback_name or self.model_name,
+            model_token=self.fallback_token,
+            model_headers=self.fallback_headers,
+            fallback_url=None,
+        )
 
 
 def _origins(value: str) -> tuple[str, ...]:
@@ -96,6 +121,26 @@ class Address(fields.String):
             )
 
 
+class Headers(fields.Field):  # type: ignore[type-arg]
+    """A JSON object of request headers. No error shows its text, which may hold a key."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, str]:
+        try:
+            headers = json.loads(value)
+        except (ValueError, RecursionError):
+            headers = None
+        if not isinstance(headers, dict) or not all(
+            isinstance(text, str) for text in headers.values()
+        ):
+            raise ValidationError('must be a JSON object of texts, such as {"api-key": "KEY"}')
+        for name, text in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or name.lower() in _FRAMING_HEADERS:
+                raise ValidationError("has a name that is not that of a header to add")
+            if not _HEADER_VALUE.fullmatch(text):
+                raise ValidationError(f"has characters in {name} that a header cannot have")
+        return headers
+
+
 def _with_certificate_check(url: str) -> str:
     """Return the broker's URL with certificate verification, which is not kombu's default."""
     parts = urlsplit(url)
@@ -120,8 +165,13 @@ class SettingsSchema(Schema):
     redis_url = Address("redis", "rediss", data_key="REDIS_URL", required=True)
     broker_url = Address("redis", "rediss", data_key="CELERY_BROKER_URL", load_default=None)
     model_url = Address("http", "https", data_key="MODEL_URL", load_default=None)
-    model_name = fields.String(data_key="MODEL_NAME", load_default="EleutherAI/gpt-j-6b")
+    model_name = fields.String(data_key="MODEL_NAME", load_default=DEFAULT_MODEL_NAME)
     model_token = fields.String(data_key="HUGGINGFACE_INFERENCE_TOKEN", load_default=None)
+    model_headers = Headers(data_key="MODEL_HEADERS", load_default=dict)
+    fallback_url = Address("http", "https", data_key="MODEL_FALLBACK_URL", load_default=None)
+    fallback_name = fields.String(data_key="MODEL_FALLBACK_NAME", load_default=None)
+    fallback_token = fields.String(data_key="MODEL_FALLBACK_TOKEN", load_default=None)
+    fallback_headers = Headers(data_key="MODEL_FALLBACK_HEADERS", load_default=dict)
     model_timeout = _number(fields.Float, "MODEL_TIMEOUT", 120.0, min=0, min_inclusive=False)
     max_new_tokens = _number(fields.Integer, "MAX_NEW_TOKENS", 256, min=1)
     model_temperature = _number(fields.Float, "MODEL_TEMPERATURE", None, min=0)
@@ -161,12 +211,17 @@ class SettingsSchema(Schema):
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> Settings:
-        if data["model_url"] and urlsplit(data["model_url"]).hostname == _CLOSED_MODEL_HOST:
-            raise ValidationError(
-                f"points at {_CLOSED_MODEL_HOST}, which was switched off; serve GPT-J yourself"
-                " or take any other model and put its address there (see README, “Another model”)",
-                "MODEL_URL",
-            )
+        for name, url in (
+            ("MODEL_URL", data["model_url"]),
+            ("MODEL_FALLBACK_URL", data["fallback_url"]),
+        ):
+            if url and urlsplit(url).hostname == _CLOSED_MODEL_HOST:
+                raise ValidationError(
+                    f"points at {_CLOSED_MODEL_HOST}, which was switched off; serve GPT-J yourself"
+                    " or take any other model and put its address there (see README, “Another"
+                    " model”)",
+                    name,
+                )
         data["broker_url"] = _with_certificate_check(data["broker_url"] or data["redis_url"])
         return Settings(**data)
 

@@ -6,13 +6,15 @@ recovery enqueues another task, and another worker continues the reply.
 """
 
 # A worker writes the new text of all its replies at this interval. A shorter interval costs more
-# CPU, since fewer deltas share one script call. A longer one makes the gaps between words longer.
+# CPU, since fewer deltas share one script call. A longer one makes the gaps between words longer:
+# WRITE_INTERVAL * 4 <= RENEWAL_INTERVAL.
 WRITE_INTERVAL = 0.02
 # Before the first text after a silence the worker waits this long for more text. So an answer that
 # arrives in one piece is one write, and so are the first words of replies that begin together.
 FIRST_WRITE_DELAY = 0.002
 
-# The model may run for this long after a stop: the worker learns of the stop at its next renewal.
+# A silent model may run for this long after a stop: the worker learns of the stop at its next write
+# or renewal.
 # Several renewals may fail before the lease ends: RENEWAL_INTERVAL * 4 <= LEASE_DURATION.
 RENEWAL_INTERVAL = 0.4
 
@@ -21,7 +23,7 @@ RENEWAL_INTERVAL = 0.4
 LEASE_DURATION = 2.5
 
 # One worker at a time looks for sessions to recover. A dead worker's reply continues within
-# LEASE_DURATION + RECOVERY_INTERVAL.
+# LEASE_DURATION + RECOVERY_INTERVAL: RECOVERY_INTERVAL * 2 <= LEASE_DURATION.
 RECOVERY_INTERVAL = 0.5
 
 # A task that no worker took for this time may be lost. A shorter time would enqueue a second task

@@ -14,7 +14,7 @@ from chat.log_context import context_fields
 from chat.mailbox import Claim, Committed, Mailbox, Write
 from chat.message_log import log_end, log_step, texts_are_logged
 from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
-from tasks.models import Call, Cancelled, Model, Restart, RetryNotice
+from tasks.models import AnyModel, Call, Cancelled, Finished, Restart, RetryNotice, Thinking
 from tasks.prompt import prompt_messages
 from tasks.reply_meter import ReplyMeter
 
@@ -67,8 +67,9 @@ class Generation:
         self._meter = ReplyMeter(claim)
         self._task_id = context_fields().get("task_id")  # for lines of the writer's thread
         self._texts = [claim.text] if texts_are_logged() else None
+        self._finished: Finished | None = None  # set at the end of a reply that is whole
 
-    def run(self, model: Model, history_window: int) -> Committed:
+    def run(self, model: AnyModel, history_window: int) -> Committed:
         """Generate the reply. Returns how the session stands afterwards.
 
         Raises:
@@ -152,9 +153,10 @@ class Generation:
 
     # In the task's thread
 
-    def _generate(self, model: Model, history_window: int) -> None:
+    def _generate(self, model: AnyModel, history_window: int) -> None:
         messages = prompt_messages(self.claim.messages, history_window)
-        items = model.answer(messages, self.claim.text, self._call)
+        kept_text = self.claim.kept_text
+        items = model.answer(messages, self.claim.text, self._call, kept_text=kept_text)
         while True:
             restart = False
             with self._writer.serving(self):
@@ -162,6 +164,10 @@ class Generation:
                     match item:
                         case RetryNotice(code=code, retry_after=retry_after):
                             self._publish_wait(code, retry_after)
+                        case Thinking():
+                            self._publish_thinking()
+                        case Finished():
+                            self._finished = item
                         case Restart():
                             restart = True
                             break
@@ -189,6 +195,14 @@ class Generation:
         except RedisUnavailable:
             log.debug("a wait event was not published: Redis cannot be used")
 
+    def _publish_thinking(self) -> None:
+        """Publish that the model works without text to show."""
+        claim = self.claim
+        try:
+            self._mailbox.publish_thinking(claim.token, claim.reply_id, claim.message_id)
+        except RedisUnavailable:
+            log.debug("a thinking event was not published: Redis cannot be used")
+
     def _restart(self) -> None:
         claim = self.claim
         self._buffer = self._unconfirmed = ""
@@ -196,13 +210,13 @@ class Generation:
             lambda: self._mailbox.restart(claim.token, claim.lease_id, self._attempt)
         ):
             raise LeaseLost
-        self._deltas, self._attempt = 0, self._attempt + 1
+        self._deltas, self._attempt = int(bool(claim.kept_text)), self._attempt + 1
         if self._texts is not None:
-            self._texts = []
+            self._texts = [claim.kept_text]
         self._log("restarted")
 
     def _commit(self, error: str = "") -> Committed:
-        claim = self.claim
+        claim, finished = self.claim, self._finished
         self._settle()
         committed = self._until_redis_answers(
             lambda: self._mailbox.commit(
@@ -213,6 +227,8 @@ class Generation:
                 self._deltas,
                 error,
                 self._buffer,
+                finished.finish if finished else "stop",
+                finished.model if finished else "",
             )
         )
         if not committed.owned:

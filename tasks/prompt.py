@@ -64,6 +64,12 @@ def trim_messages(messages: Sequence[PromptMessage], max_tokens: int) -> list[Pr
     return fitting[::-1]
 
 
+def end_of(text: str, max_tokens: int) -> str:
+    """Return the end of a text that fits into ``max_tokens``."""
+    encoded = text.encode()
+    return encoded[max(0, len(encoded) - max_tokens * BYTES_PER_TOKEN) :].decode(errors="ignore")
+
+
 def estimate_tokens(text: str) -> int:
     """Return about how many tokens a text has."""
     return -(-len(text.encode()) // BYTES_PER_TOKEN)

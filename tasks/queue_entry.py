@@ -1,4 +1,4 @@
-"""An entry of Celery's queue: how a worker reads it and turns it into a Celery message."""
+"""An entry of Celery's queue: how it is written, read, and turned into a Celery message."""
 
 from __future__ import annotations
 
@@ -13,6 +13,26 @@ QUEUE = "celery"
 TASK = "tasks.reply"
 # Celery logs the arguments of a task and Flower shows them. The token is a secret, so it is masked.
 MASKED_ARGS = "('***',)"
+
+_NO_CANVAS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+_DEFAULT_OPTIONS: dict[str, Any] = {
+    "lang": "py",
+    "task": TASK,
+    "shadow": None,
+    "eta": None,
+    "expires": None,
+    "group": None,
+    "group_index": None,
+    "retries": 0,
+    "timelimit": [None, None],
+    "parent_id": None,
+    "argsrepr": MASKED_ARGS,
+    "kwargsrepr": "{}",
+    "ignore_result": None,
+    "replaced_task_nesting": 0,
+    "stamped_headers": None,
+    "stamps": {},
+}
 
 # Parsing untrusted data raises these where the data do not have the expected shape.
 PARSE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
@@ -57,30 +77,35 @@ def read_entry(raw: bytes | str) -> Entry:
     return Entry(task_id, token)
 
 
+def new_entry(token: str) -> str:
+    """Return a raw entry that calls ``tasks.reply`` for a session, as kombu would write it."""
+    return json.dumps(celery_message(Entry(new_id(), token)))
+
+
 def celery_message(entry: Entry) -> dict[str, Any]:
     """Return an entry as a message of Celery's protocol 2 with default options.
+
+    https://docs.celeryq.dev/en/stable/internals/protocol.html
 
     The options in the queue's entry are not used: they would give anybody who can write to Redis
     access to all features of Celery.
     """
-    body = json.dumps([[entry.token], {}, {}]).encode()
+    body = json.dumps([[entry.token], {}, _NO_CANVAS]).encode()
     return {
         "body": base64.b64encode(body).decode(),
         "content-type": "application/json",
         "content-encoding": "utf-8",
         "headers": {
-            "lang": "py",
-            "task": TASK,
+            **_DEFAULT_OPTIONS,
             "id": entry.id,
             "root_id": entry.id,
-            "retries": 0,
-            "argsrepr": MASKED_ARGS,
-            "kwargsrepr": "{}",
         },
         "properties": {
             "body_encoding": "base64",
             "correlation_id": entry.id,
+            "delivery_mode": 2,
             "delivery_tag": new_id(),
             "delivery_info": {"exchange": "", "routing_key": QUEUE},
+            "priority": 0,
         },
     }

@@ -8,11 +8,11 @@ from chat.errors import ChatError
 from chat.ids import new_id
 from chat.log_context import log_context
 from chat.mailbox import Claim, Mailbox
-from chat.message_log import log_step, session_hash
+from chat.message_log import log_session, log_step, session_hash
 from tasks.delta_writer import DeltaWriter
-from tasks.enqueue import enqueue_reply
 from tasks.generation import Generation
-from tasks.models import Model
+from tasks.models import AnyModel
+from tasks.task_queue import TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ class SessionProcessor:
     def __init__(
         self,
         mailbox: Mailbox,
-        model: Model,
+        queue: TaskQueue,
+        model: AnyModel,
         writer: DeltaWriter,
         *,
         history_window: int,
@@ -34,6 +35,7 @@ class SessionProcessor:
     ) -> None:
         """``history_window`` is in messages, ``timeout`` in seconds for one reply."""
         self._mailbox = mailbox
+        self._queue = queue
         self._model = model
         self._writer = writer
         self._history_window = history_window
@@ -54,7 +56,7 @@ class SessionProcessor:
     def _answer_next(self, token: str) -> bool:
         """Answer one message. Returns whether this worker goes on with the next one."""
         if self._writer.shutting_down:
-            enqueue_reply(token)
+            self._enqueue(token)
             return False
         claim = self._mailbox.claim(
             token, new_id(), _CLAIMED_PER_PROMPT_MESSAGE * self._history_window
@@ -69,9 +71,13 @@ class SessionProcessor:
             return False
         others_queued = committed.sessions_queued > 1
         if others_queued or self._writer.shutting_down:
-            enqueue_reply(token)
+            self._enqueue(token)
             return False
         return True
+
+    def _enqueue(self, token: str) -> None:
+        if self._queue.enqueue([token]):
+            log_session("enqueued", token)
 
 
 def _log_claim(claim: Claim) -> None:

@@ -12,6 +12,8 @@ from terminal.styles import notice
 
 HELP = """\
 /retry          answer the last message again
+/continue       go on with the last reply, if it was cut or stopped
+/edit [TEXT]    change the last message and have it answered again
 /new            start a new chat
 /export [FILE]  write this chat to a Markdown file
 /quit           leave, like Ctrl-D, or Ctrl-C twice
@@ -26,6 +28,7 @@ def execute(
     line: str,
     client: SessionClient,
     send_message: Callable[[str], None],
+    edit_message: Callable[[str], None],
     open_new_chat: Callable[[], None],
 ) -> str:
     """Run the command in a line, or send the line as a message. Return the text to print.
@@ -35,6 +38,7 @@ def execute(
         Leave: The person leaves the chat.
     """
     command, _, argument = line.strip().partition(" ")
+    argument = argument.strip()
     match command:
         case "":
             return ""
@@ -45,11 +49,17 @@ def execute(
         case "/retry":
             client.retry()
             return ""
+        case "/continue":
+            client.continue_reply()
+            return ""
+        case "/edit":
+            edit_message(argument)
+            return ""
         case "/new":
             open_new_chat()
             return notice("A new chat.")
         case "/export":
-            path = Path(argument.strip()).expanduser() if argument.strip() else None
+            path = Path(argument).expanduser() if argument else None
             written = export(client.snapshot().conversation, path)
             return notice(f"Written to {written}.")
         case _ if command.startswith("/") and not command.startswith("//"):

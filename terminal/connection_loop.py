@@ -70,7 +70,7 @@ class ConnectionLoop:
         websocket = WebSocketClient(self._url, self._token)
         try:
             while True:
-                frame = websocket.receive(lambda: self._state.snapshot().frame_due)
+                frame = websocket.receive(lambda: self._state.snapshot().expects_frame)
                 try:
                     self._state.on_frame(frame, websocket)
                 except (GapError, KeyError, TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 NO_WORKER = "no_worker"  # the reason in a `wait` frame while no worker runs
+THINKING = "thinking"  # the model works on the reply without text to show
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,17 @@ class Reply:
     status: str = "streaming"
     error: str = ""  # why the reply failed: a sentence
     timestamp: str = ""
+    finish: str = ""  # of a reply that is done: "stop", or "length" if the model's limit cut it
 
     @property
     def finished(self) -> bool:
         return self.status != "streaming"
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reply can be continued."""
+        has_text = self.status == "failed" and bool(self.msg)
+        return self.finish == "length" or self.status == "stopped" or has_text
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Exchange:
     timestamp: str = ""
     reply: Reply | None = None
     position: int = 0  # the number of messages that are answered before this one
-    wait_reason: str = ""  # of the last `wait` frame: `NO_WORKER`, or the frame's code
+    wait_reason: str = ""  # `NO_WORKER`, `THINKING`, or the code of the last `wait` frame
     retries: int = 0  # that the server has acknowledged since the last history
 
     @property
@@ -63,6 +71,15 @@ class Conversation:
         return self.with_exchange(
             message_id, reply=None, retries=exchange.retries + 1 if exchange else 0
         )
+
+    def with_open_reply(self, message_id: str) -> Conversation:
+        """Return the conversation after the server has acknowledged a continue of the reply."""
+        exchange = self.exchange(message_id)
+        if exchange is None or exchange.reply is None or not exchange.reply.finished:
+            return self
+        # Its `start` comes next, and says how many deltas the text counts as.
+        reply = replace(exchange.reply, status="streaming", error="", finish="")
+        return self.with_exchange(message_id, reply=reply)
 
     def with_exchange(self, message_id: str, **changes: Any) -> Conversation:
         """Return the conversation with one exchange changed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from terminal.conversation import NO_WORKER
+from terminal.conversation import NO_WORKER, THINKING
 from terminal.snapshot import Snapshot
 
 LOST = "The connection is lost; trying again."
@@ -10,6 +10,7 @@ NOBODY = "Nobody can answer right now. Your message is kept and will be answered
 
 _WAIT_REASONS = {
     NO_WORKER: NOBODY,
+    THINKING: "The model is thinking…",
     "busy": "The model is busy; the reply will come.",
     "model_unavailable": "The model is loading or cannot be reached; the reply will come.",
 }
@@ -30,7 +31,8 @@ def delay_reason(snapshot: Snapshot) -> str:
     if exchange and exchange.wait_reason:
         return _WAIT_REASONS.get(exchange.wait_reason, _ANY_WAIT_REASON)
     if exchange and exchange.position and not exchange.reply:
-        return f"Messages that are answered before this one: {exchange.position}."
+        ahead = exchange.position
+        return f"{ahead} {'message is' if ahead == 1 else 'messages are'} ahead of yours."
     if snapshot.postponed and snapshot.pending and not exchange:
         why = _POSTPONED.get(snapshot.postponed.code, _POSTPONED["busy"])
         return f"{why} {_WILL_BE_SENT.format(snapshot.postponed.seconds)}"

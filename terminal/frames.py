@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from terminal.conversation import Conversation, Reply
+from terminal.conversation import THINKING, Conversation, Reply
 from terminal.error_messages import error_message
 
 
@@ -33,9 +33,15 @@ def apply_frame(conversation: Conversation, frame: Mapping[str, Any]) -> Convers
         case "ack":
             return conversation.with_exchange(frame["id"], position=frame["position"])
         case "start":
+            reply = Reply(frame["id"], frame.get("msg", ""), frame.get("n", 0))
             return conversation.with_exchange(
-                frame["reply_to"], reply=Reply(frame["id"]), position=0, wait_reason=""
+                frame["reply_to"], reply=reply, position=0, wait_reason=""
             )
+        case "thinking":
+            exchange = conversation.exchange(frame["reply_to"])
+            if exchange is None or exchange.answered:
+                return conversation
+            return conversation.with_exchange(exchange.id, wait_reason=THINKING)
         case "delta":
             return _with_delta(conversation, frame["id"], frame["n"], frame["text"])
         case "wait":
@@ -65,6 +71,7 @@ def _with_messages(
                 message["status"],
                 error_message(message["error"]) if "error" in message else "",
                 message["timestamp"],
+                message.get("finish", ""),
             )
             conversation = conversation.with_exchange(message["reply_to"], reply=reply)
     return conversation

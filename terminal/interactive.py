@@ -14,7 +14,7 @@ from terminal.commands import Leave, execute
 from terminal.delays import delay_reason, unexplained_delay
 from terminal.errors import Failed
 from terminal.prompt import Prompt
-from terminal.session_client import SessionClient
+from terminal.session_client import SessionClient, sendable
 from terminal.silence import SilenceTimer
 from terminal.styles import clean, notice
 from terminal.terminal_modes import echo_off, restored_modes
@@ -64,14 +64,24 @@ class InteractiveChat:
 
     def _execute(self, line: str) -> None:
         try:
-            text = execute(line, self._client, self._send_message, self._open_new_chat)
+            text = execute(
+                line, self._client, self._send_message, self._edit_message, self._open_new_chat
+            )
         except Failed as error:
             text = notice(str(error))
         self._prompt.print(text)
 
     def _send_message(self, text: str) -> None:
         with self._lock:  # `_on_change` must not print the message before it is marked as typed
-            self._transcript.typed(self._client.send_message(text))
+            self._transcript.typed(self._client.send_message(text), sendable(text))
+
+    def _edit_message(self, text: str) -> None:
+        """Replace the text of the last message. Without a text, let the person edit the old one."""
+        if not text:
+            self._prompt.prefill(f"/edit {self._client.last_exchange()[0].msg}")
+            return
+        with self._lock:
+            self._transcript.typed(self._client.retry(text), sendable(text))
 
     def _open_new_chat(self) -> None:
         self._opening = True
@@ -100,7 +110,7 @@ class InteractiveChat:
                         text = self._transcript.notice(delay if delay not in printed else "")
                         printed.add(delay)
                     self._prompt.print(text)
-                if not snapshot.frame_due:
+                if not snapshot.expects_frame:
                     return
                 if self._ctrl_c_pressed():
                     if self._warned or not snapshot.has_history:

@@ -10,7 +10,7 @@ from enum import Enum
 CHECK_INTERVAL = 1.0
 MAX_CHECK_GAP = 3.0  # after a longer gap between two checks, the machine or the process slept
 PONG_TIMEOUT = 5.0
-PING_AFTER_DUE = 10.0  # without a frame, while the client expects one
+PING_AFTER_EXPECTED = 10.0  # without a frame, while the client expects one
 PING_AFTER_IDLE = 25.0  # without a frame, while it expects none
 
 # A clock that also runs while the machine sleeps. On Linux and macOS, `time.monotonic` does not. On
@@ -55,7 +55,7 @@ class Keepalive:
             return self._ping(now)
         if self._pinged_at is not None:
             return Verdict.DEAD if now - self._pinged_at >= PONG_TIMEOUT else Verdict.FINE
-        if now - self._received_at >= (PING_AFTER_DUE if due else PING_AFTER_IDLE):
+        if now - self._received_at >= (PING_AFTER_EXPECTED if due else PING_AFTER_IDLE):
             return self._ping(now)
         return Verdict.FINE
 

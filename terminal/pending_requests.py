@@ -1,4 +1,4 @@
-"""Messages and retries that the server has not confirmed yet."""
+"""Messages, retries and continues that the server has not confirmed yet."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ MAX_PENDING = 100
 
 @dataclass
 class PendingRequest:
-    """A message to send, or a retry of one."""
+    """A message to send, or a retry or continue of one."""
 
     frame: dict[str, Any]
     old_reply: str = ""  # of a retry: the id of the reply that is to be replaced
     sent: bool = False  # whether it was ever sent, so that the server may know it
+    old_text: str = ""  # of a continue: the text of the reply that is to be continued
 
     @property
     def id(self) -> str:
@@ -32,6 +33,8 @@ class PendingRequest:
             return exchange is not None
         if not self.sent or exchange.reply is None or not exchange.reply.finished:
             return self.sent
+        if self.frame["type"] == "continue":
+            return not exchange.reply.cut or exchange.reply.msg != self.old_text
         # A reply that failed before it began has no id in the `error` frame, but has one in the
         # history.
         failed_without_id = not self.old_reply and bool(exchange.reply.error)

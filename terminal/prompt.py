@@ -24,12 +24,21 @@ class Prompt:
         self._label = label
         self._dumb = os.environ.get("TERM") == "dumb"
         self._plain = bool(os.environ.get("NO_COLOR")) or self._dumb
-        self._line_so_far = _enable_line_editing(self._dumb)
+        self._prefill = ""
+        self._line_so_far = _enable_line_editing(self._dumb, self._take_prefill)
 
     @property
     def line_so_far(self) -> str:
         """What the person has typed of the next line."""
         return self._line_so_far()
+
+    def prefill(self, text: str) -> None:
+        """Let the next line that is read begin with a text that the person can change."""
+        self._prefill = text
+
+    def _take_prefill(self) -> str:
+        text, self._prefill = self._prefill, ""
+        return text
 
     def read(self) -> str:
         """Return the next line that the person types.
@@ -66,10 +75,11 @@ class Prompt:
             _write_unbuffered(mode + self._label() + self.line_so_far)
 
 
-def _enable_line_editing(dumb: bool) -> Callable[[], str]:
+def _enable_line_editing(dumb: bool, prefill: Callable[[], str]) -> Callable[[], str]:
     """Give `input` line editing where the platform has it.
 
-    Returns a function that returns the line as typed so far.
+    ``prefill`` returns what a line begins with. Returns a function that returns the line as typed
+    so far.
     """
     try:
         import readline  # imported here, since the import changes `input`
@@ -77,6 +87,7 @@ def _enable_line_editing(dumb: bool) -> Callable[[], str]:
         return str
     if not dumb:
         readline.parse_and_bind("set enable-bracketed-paste on")
+    readline.set_startup_hook(lambda: readline.insert_text(prefill()))
     return readline.get_line_buffer
 
 

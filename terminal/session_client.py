@@ -1,4 +1,4 @@
-"""A session as a prompt or a pipe uses it: send, retry, stop, and read a snapshot."""
+"""A session as a prompt or a pipe uses it: send, retry, continue, stop, and read a snapshot."""
 
 from __future__ import annotations
 
@@ -6,11 +6,24 @@ import uuid
 from collections.abc import Callable
 
 from terminal.connection_loop import ConnectionLoop
+from terminal.conversation import Exchange, Reply
 from terminal.errors import Failed
 from terminal.pending_requests import PendingRequest
 from terminal.session_state import SessionState
 from terminal.snapshot import Snapshot
 from terminal.websocket_client import MAX_FRAME_SIZE, encode
+
+
+def sendable(text: str) -> str:
+    """Return a text as it is sent: without white space at its ends and lone surrogates.
+
+    Raises:
+        Failed: The text is blank.
+    """
+    text = text.encode(errors="replace").decode().strip()
+    if not text:
+        raise Failed("The message is empty.")
+    return text
 
 
 class SessionClient:
@@ -47,29 +60,51 @@ class SessionClient:
             Failed: The text is blank or too long, too many requests are pending, or the session
                 has ended.
         """
-        text = text.encode(errors="replace").decode().strip()  # replaces lone surrogates
-        frame = {"type": "message", "id": str(uuid.uuid4()), "msg": text}
-        if not text:
-            raise Failed("The message is empty.")
-        if len(encode(frame).encode()) > MAX_FRAME_SIZE:
-            raise Failed("That message is too long.")
-        return self._request(PendingRequest(frame))
+        return self._request(
+            PendingRequest({"type": "message", "id": str(uuid.uuid4()), "msg": sendable(text)})
+        )
 
-    def retry(self) -> str:
-        """Request another reply to the last message; return the message's id.
+    def retry(self, text: str | None = None) -> str:
+        """Request another reply to the last message, which gets a new text unless it is None.
+
+        Returns the message's id.
 
         Raises:
             Failed: There is no message, it is not answered yet, or as for `send_message`.
         """
         with self._state.lock:
-            exchanges = self._state.conversation.exchanges
-            if not exchanges:
-                raise Failed("There is no message to retry yet.")
-            last = exchanges[-1]
-            if last.reply is None or not last.reply.finished:
-                raise Failed("The last message is not answered yet.")
+            last, reply = self.last_exchange()
             frame = {"type": "retry", "id": last.id}
-            return self._request(PendingRequest(frame, old_reply=last.reply.id))
+            if text is not None:
+                frame["msg"] = sendable(text)
+            return self._request(PendingRequest(frame, old_reply=reply.id))
+
+    def continue_reply(self) -> str:
+        """Request the rest of the last reply; return the message's id.
+
+        Raises:
+            Failed: The reply is complete, or as for `retry`.
+        """
+        with self._state.lock:
+            last, reply = self.last_exchange()
+            if not reply.cut:
+                raise Failed("The last reply is complete. /retry generates another one.")
+            frame = {"type": "continue", "id": last.id}
+            return self._request(PendingRequest(frame, old_text=reply.msg))
+
+    def last_exchange(self) -> tuple[Exchange, Reply]:
+        """Return the last message and its reply, which is finished.
+
+        Raises:
+            Failed: There is no message, or it is not answered yet.
+        """
+        exchanges = self._state.conversation.exchanges
+        if not exchanges:
+            raise Failed("There is no message yet.")
+        last = exchanges[-1]
+        if last.reply is None or not last.reply.finished:
+            raise Failed("The last message is not answered yet.")
+        return last, last.reply
 
     def stop(self) -> None:
         """Stop the oldest reply that is not finished, or withdraw the first pending request."""
@@ -87,6 +122,8 @@ class SessionClient:
         self._on_change()
 
     def _request(self, request: PendingRequest) -> str:
+        if len(encode(request.frame).encode()) > MAX_FRAME_SIZE:
+            raise Failed("That message is too long.")
         with self._state.lock:
             snapshot = self._state.snapshot()
             if snapshot.state == "ended":

@@ -91,8 +91,11 @@ class SessionState:
         request = self.outbox.pending.remove(message_id)
         exchange = self.conversation.exchange(message_id)
         reply_id = exchange.reply.id if exchange and exchange.reply else None
-        if request and request.frame["type"] == "retry" and reply_id == request.old_reply:
+        kind = request.frame["type"] if request else ""
+        if request and kind == "retry" and reply_id == request.old_reply:
             self._update(conversation=self.conversation.without_reply(message_id))
+        elif kind == "continue":
+            self._update(conversation=self.conversation.with_open_reply(message_id))
         self.outbox.proceed()
 
     def _on_refusal(self, frame: dict[str, Any]) -> None:

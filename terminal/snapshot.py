@@ -31,7 +31,7 @@ class Snapshot:
     has_history: bool = False  # whether the server has ever sent a history
 
     @property
-    def frame_due(self) -> bool:
+    def expects_frame(self) -> bool:
         """Whether the client expects a frame from the server."""
         if self.state == "ended":
             return False

@@ -12,8 +12,9 @@ class Transcript:
     """What has been printed of a conversation, and what is to be printed next."""
 
     def __init__(self) -> None:
-        self._messages: set[str] = set()  # ids of the messages that are printed or were typed
+        self._messages: set[tuple[str, str]] = set()  # ids and texts that are printed or were typed
         self._replies: dict[str, Reply] = {}  # replies as printed, by message id
+        self._ended: dict[str, Reply] = {}  # the last ones printed that ended with text
         self._retries: dict[str, int] = {}  # retries before the printed reply, by message id
         self._line_open = False  # the last line of a reply may be continued
         self._state = ""
@@ -21,9 +22,9 @@ class Transcript:
         self._delay = ""  # the last `delay_reason`
         self._refusals: set[tuple[str, str]] = set()  # ids and sentences that are printed
 
-    def typed(self, message_id: str) -> None:
-        """Note that the person has typed a message here, so that it is not printed again."""
-        self._messages.add(message_id)
+    def typed(self, message_id: str, text: str) -> None:
+        """Note that the person has typed a text here, so that it is not printed again."""
+        self._messages.add((message_id, text))
 
     def update(self, snapshot: Snapshot, *, finished_only: bool = False) -> str:
         """Return the text to print now. ``finished_only`` leaves out a reply that still grows."""
@@ -36,8 +37,9 @@ class Transcript:
         for exchange in snapshot.conversation.exchanges:
             if finished_only and not exchange.answered:
                 break
-            if exchange.id not in self._messages and exchange.msg:
-                self._messages.add(exchange.id)
+            message = (exchange.id, exchange.msg)
+            if message not in self._messages and exchange.msg:
+                self._messages.add(message)
                 text += self._end_line() + label(name) + clean(exchange.msg) + "\n"
             text += self._reply(exchange)
             if not exchange.answered:
@@ -53,6 +55,10 @@ class Transcript:
             printed = None
         if printed and printed.finished and _same(printed, reply):
             return ""
+        self._retries[exchange.id] = exchange.retries
+        if self._is_back(exchange.id, reply, printed):
+            self._replies[exchange.id] = reply
+            return self._end_line() + notice("The earlier reply is kept.")
         text = ""
         if printed and (printed.id != reply.id or not reply.msg.startswith(printed.msg)):
             text += self._end_line() + notice("The reply starts again from the beginning.")
@@ -68,10 +74,20 @@ class Transcript:
             if reply.status == "stopped":
                 text += notice("Stopped.")
             elif reply.status == "failed":
-                text += notice(f"The reply failed: {reply.error} (/retry)")
+                commands = "/retry or /continue" if reply.msg else "/retry"
+                text += notice(f"The reply failed: {reply.error} ({commands})")
+            elif reply.finish == "length":
+                text += notice("The model's limit has cut the reply. (/continue)")
+            if reply.msg:
+                self._ended[exchange.id] = reply
         self._replies[exchange.id] = reply
-        self._retries[exchange.id] = exchange.retries
         return text
+
+    def _is_back(self, message_id: str, reply: Reply, printed: Reply | None) -> bool:
+        """Whether a reply was printed before another one that has ended without text."""
+        ended = self._ended.get(message_id)
+        known = ended is not None and (ended.id, ended.msg) == (reply.id, reply.msg)
+        return known and reply.finished and (printed is None or printed.id != reply.id)
 
     def _state_notice(self, snapshot: Snapshot) -> str:
         before, self._state = self._state, snapshot.state
@@ -84,7 +100,7 @@ class Transcript:
         self._lost_reason = reason
         if snapshot.state == "ended":
             unsent = " Your message was not sent." if snapshot.pending else ""
-            return self.notice(f"{reason}{unsent} /new starts another one.")
+            return self.notice(f"{reason}{unsent} /new starts a new chat.")
         if snapshot.state == "lost":
             return self.notice(LOST)
         if before == "lost":
@@ -111,4 +127,5 @@ class Transcript:
 
 def _same(printed: Reply, reply: Reply) -> bool:
     """Whether a reply is printed already. A failed reply may get its id later."""
-    return printed.id == reply.id or printed.status == reply.status == "failed"
+    same = (printed.msg, printed.status) == (reply.msg, reply.status)
+    return same and (printed.id == reply.id or reply.status == "failed")

@@ -3,7 +3,8 @@
 `python -m tests.chaos --seconds 60 --seed 1` runs on this machine with processes of its own. Each
 user compares the received replies with the sent messages and with the history. It prints kills,
 replies, lost, duplicated, out-of-order and torn ones, and the slowest reply; exit code 1 if a
-promise was broken.
+promise was broken. With `--model-outages` there are two models, and the first one is down every
+other ten seconds; `--fallback-path /v1/chat/completions` makes the second one a chat model.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ import argparse
 import random
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.simulated_users import EventsUser, Outcome, PlainUser
 from tests.system import System
+
+OUTAGE = 10.0  # seconds
 
 
 def main() -> None:
@@ -24,22 +30,31 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--users", type=int, default=24)
+    parser.add_argument("--model-outages", action="store_true")
+    parser.add_argument("--fallback-path", default="/v1/completions")
     args = parser.parse_args()
     print(f"chaos for {args.seconds:.0f} s, seed {args.seed}")
-    outcome = chaos(args.seconds, args.seed, args.users)
+    fallback_path = args.fallback_path if args.model_outages else None
+    outcome = chaos(args.seconds, args.seed, args.users, fallback_path)
     print(outcome)
     for line in outcome.broken()[:20]:
         print(" ", line)
     sys.exit(bool(outcome.broken()))
 
 
-def chaos(seconds: float, seed: int, users: int) -> Outcome:
-    """Run simulated users for ``seconds`` while processes are killed."""
+def chaos(seconds: float, seed: int, users: int, fallback_path: str | None = None) -> Outcome:
+    """Run simulated users for ``seconds`` while processes are killed.
+
+    With ``fallback_path``, a second model is there, and the first one goes down and up.
+    """
     outcome = Outcome()
     rng = random.Random(seed)
     with (
         tempfile.TemporaryDirectory() as folder,
-        System(Path(folder), appendfsync="always", SESSION_TTL="0") as system,
+        System(
+            Path(folder), appendfsync="always", SESSION_TTL="0", fallback_path=fallback_path
+        ) as system,
+        model_outages(system, outcome) if fallback_path else nullcontext(),
     ):
         until = time.monotonic() + seconds
         kinds = [EventsUser if number % 3 else PlainUser for number in range(users)]
@@ -56,6 +71,28 @@ def chaos(seconds: float, seed: int, users: int) -> Outcome:
             if user.is_alive():
                 outcome.lost.append(f"user {user.number} has not ended")
     return outcome
+
+
+@contextmanager
+def model_outages(system: System, outcome: Outcome) -> Iterator[None]:
+    """Kill the first model and start it again, every `OUTAGE` seconds, during the block."""
+    ended = threading.Event()
+
+    def alternate() -> None:
+        while not ended.wait(OUTAGE):
+            if system.standin.running:
+                outcome.kills.append("model")
+                system.standin.kill()
+            else:
+                system.standin.start()
+
+    thread = threading.Thread(target=alternate)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def kill_one_process(system: System, rng: random.Random, outcome: Outcome) -> None:

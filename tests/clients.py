@@ -146,14 +146,18 @@ class Events:
         known = self.messages.get(frame["id"])
         if known and known.get("status") == "streaming" and known["msg"] != frame["msg"]:
             raise TornError(f"the deltas are {known['msg']!r}, the message {frame['msg']!r}")
+        self._drop_other_reply(frame)
         self.messages[frame["id"]] = frame
 
-    def _on_start(self, frame: dict[str, Any]) -> None:
-        earlier = self.reply_to(frame["reply_to"])
-        if earlier:
+    def _drop_other_reply(self, frame: dict[str, Any]) -> None:
+        earlier = self.reply_to(frame["reply_to"]) if "reply_to" in frame else None
+        if earlier and earlier["id"] != frame["id"]:
             del self.messages[earlier["id"]]
-        begun = {"msg": "", "n": 0, "status": "streaming", "source": "bot"}
-        self.messages[frame["id"]] = {**frame, **begun}
+
+    def _on_start(self, frame: dict[str, Any]) -> None:
+        self._drop_other_reply(frame)
+        begun = {"msg": "", "n": 0, **frame, "status": "streaming", "source": "bot"}
+        self.messages[frame["id"]] = begun
 
     def _on_delta(self, frame: dict[str, Any]) -> None:
         reply = self.messages.get(frame["id"])

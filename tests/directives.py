@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
 import requests
 
+from chat.mailbox import Mailbox
 from tests.processes import Process
 from tests.standin import PATIENCE, reply_to
 from tests.system import System
@@ -23,6 +24,11 @@ def words(number: int, *, delay: float = 0.0) -> str:
     return f"[[words={number} delay={delay}]] please"
 
 
+def cut(length: int, *, number: int = 8) -> str:
+    """Return a message whose reply has ``number`` words, cut every ``length`` tokens."""
+    return f"[[words={number} length={length}]] please"
+
+
 def status(code: int) -> str:
     """Return a message that the model answers with an HTTP status."""
     return f"[[status={code}]] please"
@@ -31,6 +37,16 @@ def status(code: int) -> str:
 def fails_once(system: System) -> str:
     """Return a message that the model refuses once and then answers."""
     return f"[[status=422 times=1 name={uuid.uuid4()}]] please"
+
+
+def answered_once(fault: str) -> str:
+    """Return a message that is answered once, and then meets a fault, such as ``status=422``."""
+    return f"[[{fault} after=1 name={uuid.uuid4()}]] please"
+
+
+def publish_thinking(system: System, token: str, reply_id: str, reply_to: str) -> None:
+    """Publish that the model thinks, as a worker does for a reasoning model."""
+    Mailbox(system.client, 3600).publish_thinking(token, reply_id, reply_to)
 
 
 def whole_reply(message: str) -> str:
@@ -47,6 +63,11 @@ class Hold:
         self._port = 0
         self.ask = f"[[words={number} hold={self._name}:{at}]] {text}"
         self.text = reply_to(self.ask)
+
+    def release_second(self, system: System) -> None:
+        """Let the second model not hold the reply."""
+        assert system.fallback
+        requests.post(f"{system.fallback.url}/release/{self._name}", timeout=PATIENCE)
 
     def wait(self) -> None:
         """Wait until the stand-in holds the reply."""
@@ -94,7 +115,8 @@ def held(
     try:
         yield hold
     finally:
-        hold.release()
+        with suppress(requests.ConnectionError):  # the stand-in was killed
+            hold.release()
 
 
 def requests_with(system: System, text: str) -> list[str]:

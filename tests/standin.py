@@ -1,23 +1,27 @@
 """A stand-in for a model's server. It speaks three protocols and shows faults on request.
 
 `python -m tests.standin --port N`. `POST /` speaks the Hugging Face text-generation protocol,
-`/v1/completions` and `/v1/chat/completions` OpenAI's. Each streams if the request says so.
+`/v1/completions` and `/v1/chat/completions` OpenAI's, with any prefix and query. Each streams if
+the request says so. `GET /info` and `/v1/models` say what is served.
 
 The reply is ``echo: `` and the last human message. A directive in that message,
 ``[[key=value …]]``, changes the reply and is left out of the echo:
 
 - ``repeat=N:TEXT``: the echo is followed by a line of N times the text, which is percent-encoded.
 - ``words=N``: the echo is followed by N numbered words. ``delay=S``: S seconds before each token.
+- ``length=K``: each answer has at most K tokens, as if by a limit, and says so.
 - ``hold=NAME:K``: hold the reply before its token K, or at its ``end``, until `POST /release/NAME`.
   `GET /holding/NAME` returns when the reply is held, `GET /closed/NAME` when the client has closed
   the held connection. After `POST /forget/NAME`, `/holding/NAME` waits for the next held reply.
 - ``status=N``: an error with this status, and with ``retry_after=S``, ``estimated=S``,
-  ``error=TEXT`` if given.
+  ``error=TEXT`` if given. ``refuses=A,B``: OpenAI's error for the first of these parameters that
+  the request has, if it has one.
 - ``fault=``: ``cut:K`` (the connection ends), ``error:K`` (an error event) and ``event:K`` (an
   event of no protocol), each before token K; ``garbage`` (a web page), ``bare`` and ``list`` (a
   body instead of a stream), ``silence``, ``empty``, ``stop`` (the stop sequence in two tokens, and
   more text), ``surrogates``.
 - ``times=N`` and ``name=NAME``: only the first N requests with that name get the status or fault.
+  With ``after=N`` the first N do not get it.
 
 A prompt that ends with the beginning of the reply is answered with exactly the rest of it.
 """
@@ -36,8 +40,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
+MODEL = "standin"  # its name
 PATIENCE = 60.0  # seconds: the longest hold, and the longest wait of a control request
 _DIRECTIVE = re.compile(r"\[\[(.*?)\]\]\s*")
 
@@ -64,6 +69,7 @@ class Standin(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.counted: Counter[str] = Counter()  # requests by ``name=``
         self.lock = threading.Lock()
+        self.owner = "tests"  # of the model; vLLM's is "vllm"
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -102,9 +108,13 @@ class _Handler(BaseHTTPRequestHandler):
     # control
 
     def do_GET(self) -> None:
-        command, _, name = self.path.strip("/").partition("/")
-        if self.path == "/v1/models":
-            self._json(200, {"object": "list", "data": [{"id": "standin", "owned_by": "tests"}]})
+        path = urlsplit(self.path).path
+        command, _, name = path.strip("/").partition("/")
+        if path == "/v1/models":
+            model = {"id": MODEL, "object": "model", "created": 0, "owned_by": self.server.owner}
+            self._json(200, {"object": "list", "data": [model]})
+        elif path == "/info":
+            self._json(200, {"model_id": MODEL, "max_total_tokens": 2048})
         elif command == "requests":
             self._json(200, self.server.requests)
         elif command in ("holding", "closed"):
@@ -129,15 +139,16 @@ class _Handler(BaseHTTPRequestHandler):
                 "path": self.path,
                 "body": request,
                 "authorization": self.headers.get("Authorization"),
-                "request_id": self.headers.get("X-Request-Id"),
+                "headers": dict(self.headers),
             }
         )
-        if self.path == "/":
+        path = urlsplit(self.path).path
+        if path == "/":
             protocol: _Protocol = _HuggingFace()
-        elif self.path == "/v1/completions":
+        elif path.endswith("/chat/completions"):
+            protocol = _Chat(continues=self.server.owner == "vllm")
+        elif path.endswith("/completions"):
             protocol = _Completions()
-        elif self.path == "/v1/chat/completions":
-            protocol = _Chat()
         else:
             return self._json(404, {"error": "no such page"})
         try:
@@ -151,10 +162,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, protocol: _Protocol, request: dict[str, Any]) -> None:
         message, partial_text = protocol.message(request)
         directives = _directives(message)
-        if self._times_are_over(directives):
+        if not self._is_faulty(directives):
             directives = {k: v for k, v in directives.items() if k not in ("status", "fault")}
         if "status" in directives:
             return self._error_status(directives)
+        sent = {**request, **request.get("parameters", {})}
+        for name in directives.get("refuses", "").split(","):
+            if name in sent:
+                return self._json(400, _refusal(name))
         fault, _, at = directives.get("fault", "").partition(":")
         if fault == "silence":
             return self._hold(Hold())
@@ -162,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._body(200, b"<html>It works!</html>", "text/html")
         whole = reply_to(message)
         tokens = self._tokens_to_send(fault, whole, partial_text)
+        limit = int(directives.get("length", len(tokens)))
+        finish = "length" if len(tokens) > limit else "stop"
+        tokens = tokens[:limit]
         if fault in ("bare", "list") or not request.get("stream"):
             return self._json(200, protocol.whole("".join(tokens), fault))
         delay = float(directives.get("delay", 0))
@@ -184,16 +202,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._event(protocol.event(token))
         if name and (place == "end" or int(place) >= first + len(tokens)):
             self._hold(self.server.holds[name])
-        for event in protocol.last(whole):
+        for event in protocol.last("" if fault == "empty" else whole, finish):
             self._event(event)
         return self._end_stream()
 
-    def _times_are_over(self, directives: dict[str, str]) -> bool:
-        if "times" not in directives:
-            return False
+    def _is_faulty(self, directives: dict[str, str]) -> bool:
+        if "name" not in directives:
+            return True
         with self.server.lock:
             self.server.counted[directives["name"]] += 1
-            return self.server.counted[directives["name"]] > int(directives["times"])
+            number = self.server.counted[directives["name"]]
+        after = int(directives.get("after", 0))
+        return after < number <= after + int(directives.get("times", sys.maxsize))
 
     def _tokens_to_send(self, fault: str, whole: str, partial_text: str) -> list[str]:
         if fault == "empty":
@@ -276,7 +296,7 @@ class _Protocol:
     def event(self, token: str) -> Any:
         raise NotImplementedError
 
-    def last(self, whole: str) -> Iterator[Any]:
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
         raise NotImplementedError
 
     def whole(self, text: str, fault: str) -> Any:
@@ -298,10 +318,11 @@ class _HuggingFace(_Protocol):
         fields = {"id": self._index, "text": token, "logprob": -0.5, "special": False}
         return {"index": self._index, "token": fields, "generated_text": None, "details": None}
 
-    def last(self, whole: str) -> Iterator[Any]:
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
         self._index += 1
         end = {"id": 2, "text": "</s>", "logprob": -0.1, "special": True}
-        details = {"finish_reason": "eos_token", "generated_tokens": self._index, "seed": None}
+        reason = "length" if finish == "length" else "eos_token"
+        details = {"finish_reason": reason, "generated_tokens": self._index, "seed": None}
         yield {"index": self._index, "token": end, "generated_text": whole, "details": details}
 
     def whole(self, text: str, fault: str) -> Any:
@@ -318,31 +339,58 @@ class _Completions(_Protocol):
         return str(request["prompt"])
 
     def event(self, token: str) -> Any:
-        return {"choices": [{"index": 0, "text": token, "finish_reason": None}]}
+        choice = {"index": 0, "text": token, "finish_reason": None, "logprobs": None}
+        return _openai("text_completion", choice)
 
-    def last(self, whole: str) -> Iterator[Any]:
-        yield {"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
+        choice = {"index": 0, "text": "", "finish_reason": finish, "logprobs": None}
+        yield _openai("text_completion", choice)
         yield "[DONE]"
 
     def whole(self, text: str, fault: str) -> Any:
-        return {"choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}
+        choice = {"index": 0, "text": text, "finish_reason": "stop", "logprobs": None}
+        return _openai("text_completion", choice)
 
 
 class _Chat(_Protocol):
+    """Like most chat servers, this one cannot continue a partial reply, but can be asked to."""
+
+    def __init__(self, *, continues: bool) -> None:
+        self._continues = continues
+        self._repeated = ""  # what it repeats of its message, before the rest
+
     def message(self, request: dict[str, Any]) -> tuple[str, str]:
-        """Like most chat servers, this one cannot continue a partial reply."""
-        return [m["content"] for m in request["messages"] if m["role"] == "user"][-1], ""
+        *before, last = [m["content"] for m in request["messages"] if m["role"] == "user"]
+        if self._continues and request.get("continue_final_message"):
+            return last, request["messages"][-1]["content"]
+        instruction, asked, self._repeated = last.partition("its last words, which are: ")
+        return (before[-1], request["messages"][-2]["content"]) if asked else (instruction, "")
 
     def event(self, token: str) -> Any:
-        return {"choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
+        token, self._repeated = self._repeated + token, ""
+        choice = {"index": 0, "delta": {"content": token}, "finish_reason": None}
+        return _openai("chat.completion.chunk", choice)
 
-    def last(self, whole: str) -> Iterator[Any]:
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    def last(self, whole: str, finish: str) -> Iterator[Any]:
+        choice = {"index": 0, "delta": {}, "finish_reason": finish}
+        yield _openai("chat.completion.chunk", choice)
         yield "[DONE]"
 
     def whole(self, text: str, fault: str) -> Any:
-        message = {"role": "assistant", "content": text}
-        return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+        return _openai("chat.completion", choice)
+
+
+def _openai(kind: str, choice: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of OpenAI's, or one event of it."""
+    return {"id": "standin-1", "object": kind, "created": 0, "model": MODEL, "choices": [choice]}
+
+
+def _refusal(name: str) -> dict[str, Any]:
+    message = f"Unsupported parameter: '{name}' is not supported with this model."
+    error = {"message": message, "type": "invalid_request_error", "param": name}
+    return {"error": {**error, "code": "unsupported_parameter"}}
 
 
 def main() -> None:

@@ -45,11 +45,17 @@ class System:
         workers: int = 2,
         appendfsync: Fsync | None = None,
         model_path: str = "/v1/completions",
+        fallback_path: str | None = None,
         **env: str,
     ) -> None:
         self.redis = EmbeddedRedis(folder / "redis", appendfsync=appendfsync)
         self.client = connect(self.redis.url)
         self.standin = Standin(folder / "standin.log")
+        # The second model, if ``fallback_path`` is given.
+        self.fallback = Standin(folder / "fallback.log") if fallback_path else None
+        fallback = (
+            {"MODEL_FALLBACK_URL": f"{self.fallback.url}{fallback_path}"} if self.fallback else {}
+        )
         self._folder = folder
         self._counts = (webs, workers)
         self.env = {
@@ -57,6 +63,7 @@ class System:
             "MODEL_URL": self.standin.url + model_path,
             "ALLOWED_ORIGINS": "http://localhost:3000",
             "MAX_MESSAGE_LENGTH": "4000",
+            **fallback,
             **env,
         }
         self.webs: list[Web] = []
@@ -72,6 +79,10 @@ class System:
         """All web and worker processes."""
         return [*self.webs, *self.workers]
 
+    @property
+    def _models(self) -> list[Standin]:
+        return [self.standin, self.fallback] if self.fallback else [self.standin]
+
     def __enter__(self) -> Self:
         try:
             self.redis.start()
@@ -80,7 +91,7 @@ class System:
                 self.webs.append(Web(self.env, self._folder / f"web{number}.log"))
             for number in range(workers):
                 self.workers.append(Worker(self.env, self._folder / f"worker{number}.log"))
-            for process in (self.standin, *self.processes):
+            for process in (*self._models, *self.processes):
                 process.ready()
         except BaseException:
             self._kill()
@@ -91,7 +102,7 @@ class System:
         self._kill()
 
     def _kill(self) -> None:
-        for process in (*self.processes, self.standin):
+        for process in (*self.processes, *self._models):
             process.kill()
         self.client.close()
         self.redis.kill()

@@ -11,6 +11,7 @@ from chat.mailbox import Mailbox
 from chat.redis_client import connect, connect_probe
 from chat.session_store import SessionStore
 from chat.settings import Settings, load_settings_or_exit
+from tasks.task_queue import TaskQueue
 from web.chat_route import chat_blueprint
 from web.dispatcher import Dispatcher
 from web.error_responses import answer_in_json
@@ -34,7 +35,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     client = connect(settings.redis_url)
     store = SessionStore(client, settings.session_ttl)
     mailbox = Mailbox(client, settings.session_ttl)
-    actions = SessionActions(mailbox, Dispatcher(), max_message_length=settings.max_message_length)
+    dispatcher = Dispatcher(TaskQueue(settings.broker_url))
+    actions = SessionActions(mailbox, dispatcher, max_message_length=settings.max_message_length)
     subscribers = SubscriberRegistry()
     resync = Resync(store, subscribers)
     relay = Relay(client, subscribers, resync)

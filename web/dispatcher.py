@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 
 from chat.background import start_background_thread
 from chat.message_log import log_step
-from tasks.enqueue import enqueue_reply
+from tasks.task_queue import TaskQueue
 
 # Sessions whose task is not enqueued yet. Recovery enqueues tasks for those beyond this bound.
 MAX_QUEUED = 10_000
+# Sessions that are enqueued with one command, some 80 KB.
+MAX_AT_ONCE = 100
 
 
 class Dispatcher:
-    """One thread of a process enqueues over one connection. Any thread may call `dispatch`.
+    """One thread of a process enqueues. Any thread may call `dispatch`.
 
-    A session that is not enqueued yet is enqueued once, however often it is dispatched.
+    A session that is not enqueued yet is enqueued once, however often it is dispatched. Sessions
+    that are dispatched while the broker is busy are enqueued with one command.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, queue: TaskQueue) -> None:
+        self._queue = queue
         self._queued: dict[str, str] = {}  # message id by token, in the order of arrival
         self._lock = threading.Lock()
         self._wake_up = threading.Event()
@@ -38,12 +43,12 @@ class Dispatcher:
         while True:
             self._wake_up.wait()
             self._wake_up.clear()
-            while queued := self._next():
-                token, message_id = queued
-                enqueue_reply(token)
-                log_step("enqueued", token, message_id)
+            while queued := self._take():
+                if self._queue.enqueue(list(queued)):
+                    for token, message_id in queued.items():
+                        log_step("enqueued", token, message_id)
 
-    def _next(self) -> tuple[str, str] | None:
+    def _take(self) -> dict[str, str]:
         with self._lock:
-            token = next(iter(self._queued), None)
-            return (token, self._queued.pop(token)) if token else None
+            tokens = list(islice(self._queued, MAX_AT_ONCE))
+            return {token: self._queued.pop(token) for token in tokens}

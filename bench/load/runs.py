@@ -7,6 +7,7 @@ word, once, in order. If they differ, the system did not work.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from itertools import pairwise
 from typing import Any
@@ -163,6 +164,10 @@ def pace(pieces: list[tuple[float, str]]) -> float:
 
 
 def _counts(replies: list[Reply]) -> dict[str, float]:
+    broken = [reply for reply in replies if not reply.whole]
+    for reply in broken[:3]:
+        reason = reply.error or f"{len(reply.pieces)} pieces of {reply.words} words came"
+        print(f"a reply did not come whole: {reason[:300]}", file=sys.stderr)
     return {"asked": len(replies), "whole": sum(reply.whole for reply in replies)}
 
 

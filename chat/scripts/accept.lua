@@ -2,7 +2,7 @@
 -- Returns {outcome, position in the queue, 1 if a task must be enqueued}.
 local message_id = ARGV[1]
 local message_json = ARGV[2]
-local frame = ARGV[3] -- that publishes it
+local frame = ARGV[3] -- the frame to publish
 
 local state = read_state()
 if not state then return {'gone', 0, 0} end

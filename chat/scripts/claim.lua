@@ -1,7 +1,8 @@
 -- claim: take the session's lease together with its oldest unanswered message.
 -- Returns {outcome, the messages up to the human one as JSON, reply id, its partial text, the deltas
--- in it, attempt, microseconds since the first claim, 1 if another worker has claimed it before,
--- microseconds from its acceptance to its first claim if this is the first one, else -1}.
+-- in it, attempt, microseconds since the first claim, 1 if another worker has claimed it before, the
+-- bytes of the partial text that a restart keeps, microseconds from the message's acceptance to this
+-- claim if it has started the reply, else -1}.
 -- Outcomes: claimed, gone, leased (by another worker), idle. With idle, and as the last element with
 -- claimed, comes the id of the message that has failed, since its workers kept dying, or ''.
 local lease_id = ARGV[1]
@@ -24,7 +25,7 @@ local gave_up = ''
 -- A message whose workers keep dying fails, so that the messages behind it are answered.
 if state.reply and state.lease_id ~= lease_id and state.claims >= max_claims then
   gave_up = state.reply_to
-  end_reply(state, 'failed', 'internal', ttl)
+  end_reply(state, {status = 'failed', error = 'internal'}, ttl)
 end
 
 local index = 2 * state.answered
@@ -33,13 +34,17 @@ if message_count() <= index then
   return {'idle', gave_up}
 end
 
-local resumed = state.resumed or (state.reply and state.lease_id ~= lease_id)
+local resumed = state.resumed or (state.started and state.lease_id ~= lease_id)
 local waited = -1
 if not state.reply then
   local human = message_at(index)
   local accepted = redis.call('ZSCORE', UNSTARTED, unstarted_member(human.id))
   start_reply(state, human, cjson.decode(new_reply_json))
   if accepted then waited = math.max(0, now() - tonumber(accepted)) end
+end
+if not state.started then
+  state.started = digits(now())
+  redis.call('HSET', STATE, 'started', state.started)
 end
 if state.lease_id ~= lease_id then
   redis.call('HSET', STATE, 'lease_id', lease_id, 'claims', state.claims + 1)
@@ -57,6 +62,7 @@ return {
   state.attempt,
   digits(now() - tonumber(state.started)),
   resumed and 1 or 0,
+  state.kept,
   digits(waited),
   gave_up,
 }

@@ -7,22 +7,21 @@ local attempt = tonumber(ARGV[3])
 local deltas = tonumber(ARGV[4]) -- that the reply must hold before the last one
 local text = ARGV[5] -- of the last delta, or '' for none
 local text_json = ARGV[6] -- the same as JSON
-local status = ARGV[7]
-local error_code = ARGV[8] -- or ''
-local ttl = ARGV[9] -- seconds
+local ending = cjson.decode(ARGV[7]) -- see end_reply
+local ttl = ARGV[8] -- seconds
 
 local state = read_state()
 if owns_lease(state, lease_id) and state.reply == reply_id then
   if state.attempt ~= attempt or state.n ~= deltas then
-    return {0, 0, 0, ''} -- Redis came back from an older file: the end of the text is missing
+    return {0, 0, 0, ''} -- Redis restarted with older data: the end of the text is missing
   end
   if text ~= '' then
     redis.call('APPEND', TEXT, text)
     publish(state, 'delta', '{"type":"delta","id":"' .. reply_id .. '","n":' .. deltas
       .. ',"text":' .. text_json .. '}')
   end
-  end_reply(state, status, error_code, ttl)
-elseif not state or state.answered == 0 or message_at(2 * state.answered - 1).id ~= reply_id then
+  end_reply(state, ending, ttl)
+elseif not state or redis.call('HGET', STATE, 'ended') ~= reply_id then
   return {0, 0, 0, ''}
 end
 local ended = message_at(2 * state.answered - 1)

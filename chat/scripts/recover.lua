@@ -27,7 +27,7 @@ for _, token in ipairs(tokens) do
   redis.call('ZREM', LEASED, token)
 end
 
--- As many queued sessions as there are tasks are fine: their turn has not come yet.
+-- Each task in the queue will serve one queued session. Only the other sessions may have lost theirs.
 local lost = redis.call('ZCARD', QUEUED) - tasks_queued
 local limit = math.min(lost, max_tokens - #tokens)
 if limit > 0 then

@@ -6,7 +6,7 @@
 --   * redis-py repeats a command whose answer was lost. A step that is repeated at once answers as
 --     before and changes nothing, except that it may extend the lease. The times and the counts of
 --     other sessions in an answer are those of the repetition.
---   * Redis may come back from an older file: compare ids and counts, never trust the caller's view.
+--   * Redis may restart with older data: compare ids and counts, never trust the caller's view.
 --
 -- Keys
 --   SESSION    the RedisJSON document of the session; the key is the token
@@ -26,15 +26,18 @@
 -- State
 --   answered    the number of human messages whose reply has ended
 --   rev         the revision: a time in microseconds, as a string (a Lua number loses digits)
---   retried     the id of the request that dropped a reply last
+--   request     the id of the last request to retry or continue that changed the session
+--   ended       the id of the reply that was generated last, until it is continued
+--   old_reply   the reply that retry has dropped, as JSON, until the new one ends
 --   and only while a reply is being generated:
 --   reply       the id of the reply
 --   reply_to    the id of its human message
 --   lease_id    of the worker that owns the lease; absent after a release
 --   attempt     from 1
---   n           the number of deltas in TEXT
+--   n           the number of deltas in TEXT; the text before a `continue` counts as one
+--   kept        the bytes at the beginning of TEXT that were there before `continue`; absent: 0
 --   claims      the number of claims since the reply's last delta
---   started     the time of the first claim in microseconds
+--   started     the time of the first claim in microseconds; absent before it
 --   resumed     1 if a second worker has claimed the reply
 --   released    the lease id that was released last
 --
@@ -50,7 +53,9 @@
 --      STATE and IDS expire with it; TEXT exists only while a reply is being generated.
 --   6. Every event that a step publishes has a revision, which is greater than the one before, and
 --      the revision before. The state has the revision of the last event.
---   7. A reply that has ended does not change. Only retry drops it.
+--   7. A reply that has ended changes only by `continue`, and no step takes away the text that it had
+--      then. Only `retry` drops it. If the new reply ends without text, the old one is back as it was,
+--      unless the message got a new text. STATE has an `old_reply` only while that may happen.
 --   8. Nothing but ERASED is left of a session that was erased or has expired. If its document was
 --      deleted by hand, the next step on the session, except write, deletes the rest.
 
@@ -104,7 +109,7 @@ end
 -- have been deleted by hand: then the rest of the session is deleted too.
 local function read_state()
   local fields = redis.call('HMGET', STATE, 'answered', 'rev', 'reply', 'reply_to', 'lease_id',
-    'attempt', 'n', 'claims', 'started', 'released', 'resumed')
+    'attempt', 'n', 'claims', 'started', 'released', 'resumed', 'kept')
   if not fields[1] or redis.call('EXISTS', SESSION) == 0 then
     delete_rest()
     return nil
@@ -121,12 +126,13 @@ local function read_state()
     started = fields[9],
     released = fields[10],
     resumed = fields[11] == '1',
+    kept = tonumber(fields[12] or 0),
   }
 end
 
 -- Publish an event: the next revision, the one before, so that a subscriber notices a gap, the
 -- type, and the frame as WebSockets get it. See chat/channel.py.
--- The revision is a time: it does not come again after Redis came back from an older file.
+-- The revision is a time: it does not repeat after Redis restarted with older data.
 local function publish(state, event_type, frame)
   local prev = state.rev
   state.rev = digits(math.max(now(), tonumber(prev) + 1))
@@ -134,9 +140,19 @@ local function publish(state, event_type, frame)
   redis.call('PUBLISH', CHANNEL, state.rev .. ' ' .. prev .. ' ' .. event_type .. ' ' .. frame)
 end
 
-local function publish_start(state)
-  publish(state, 'start', '{"type":"start","id":"' .. state.reply .. '","reply_to":"'
-    .. state.reply_to .. '","attempt":' .. state.attempt .. '}')
+-- Set the text with which the reply starts, as its first delta, and publish that it does.
+local function start_with(state, text)
+  local frame = {type = 'start', id = state.reply, reply_to = state.reply_to, attempt = state.attempt}
+  if text == '' then
+    redis.call('DEL', TEXT)
+    state.n = 0
+  else
+    redis.call('SET', TEXT, text)
+    state.n = 1
+    frame.msg, frame.n = text, state.n
+  end
+  redis.call('HSET', STATE, 'n', state.n)
+  publish(state, 'start', cjson.encode(frame))
 end
 
 local function owns_lease(state, lease_id)
@@ -171,6 +187,23 @@ local function queue_position(message_id)
   return redis.call('ZRANK', UNSTARTED, unstarted_member(message_id)) or 0
 end
 
+-- Return the last human message, and its reply if it has one; nil if the session has no message.
+local function last_exchange()
+  local last = message_count() - 1
+  local message = last >= 0 and message_at(last) or nil
+  if message and message.reply_to then return message_at(last - 1), message end
+  return message
+end
+
+-- Return whether the request, a retry or continue, was executed before: it may be repeated late.
+local function is_repeated(request_id)
+  return redis.call('HGET', STATE, 'request') == request_id
+end
+
+local function text_of(reply)
+  return string.sub(reply.msg, #'Bot: ' + 1)
+end
+
 -- Let the session live until it is idle again.
 local function persist()
   for _, key in ipairs({SESSION, STATE, IDS}) do
@@ -186,39 +219,50 @@ local function expire(ttl)
   end
 end
 
--- Insert a reply behind its message. Its `start` also tells clients which reply it replaces.
+-- Insert a reply behind its message. When clients get `start`, they drop any earlier reply to the
+-- same message.
 local function start_reply(state, human, reply)
   reply.reply_to = human.id
   redis.call('JSON.ARRINSERT', SESSION, '$.messages', 2 * state.answered + 1, cjson.encode(reply))
   redis.call('ZREM', UNSTARTED, unstarted_member(human.id))
-  state.reply, state.reply_to, state.attempt, state.n = reply.id, human.id, 1, 0
-  state.claims, state.started = 0, digits(now())
-  redis.call('HSET', STATE, 'reply', reply.id, 'reply_to', human.id, 'attempt', 1, 'n', 0,
-    'claims', 0, 'started', state.started)
-  publish_start(state)
+  state.reply, state.reply_to, state.attempt, state.claims = reply.id, human.id, 1, 0
+  redis.call('HSET', STATE, 'reply', reply.id, 'reply_to', human.id, 'attempt', 1, 'claims', 0)
+  start_with(state, '')
 end
 
--- End the reply being generated and publish it. The session is then queued for its next message,
--- or idle: it expires after `ttl` seconds (0: never).
-local function end_reply(state, status, error_code, ttl)
+local function publish_ended(state, event_type, reply)
+  reply.type, reply.source, reply.msg = 'message', 'bot', text_of(reply)
+  publish(state, event_type, cjson.encode(reply))
+end
+
+-- End the reply being generated and publish it. `ending` has the fields with which it ends: status,
+-- and error, or finish and model. The session is then queued for its next message, or idle: it
+-- expires after `ttl` seconds (0: never).
+local function end_reply(state, ending, ttl)
   local index = 2 * state.answered + 1
   local reply = message_at(index)
   local text = redis.call('GET', TEXT) or ''
-  reply.msg, reply.status = 'Bot: ' .. text, status
-  if error_code ~= '' then reply.error = error_code end
-  redis.call('JSON.SET', SESSION, message_path(index), cjson.encode(reply))
+  local old_reply = text == '' and redis.call('HGET', STATE, 'old_reply')
+  reply.msg = 'Bot: ' .. text
+  for name, value in pairs(ending) do reply[name] = value end
+  redis.call('JSON.SET', SESSION, message_path(index), old_reply or cjson.encode(reply))
   redis.call('DEL', TEXT)
-  redis.call('HDEL', STATE, 'reply', 'reply_to', 'lease_id', 'attempt', 'n', 'claims', 'started',
-    'released', 'resumed')
+  redis.call('HDEL', STATE, 'reply', 'reply_to', 'lease_id', 'attempt', 'n', 'kept', 'claims',
+    'started', 'released', 'resumed', 'old_reply')
   state.answered = state.answered + 1
-  state.reply, state.lease_id, state.released, state.resumed = false, false, false, false
-  redis.call('HSET', STATE, 'answered', state.answered)
+  state.reply, state.lease_id, state.started, state.resumed = false, false, false, false
+  state.kept = 0
+  redis.call('HSET', STATE, 'answered', state.answered, 'ended', reply.id)
   if message_count() > 2 * state.answered then
     mark_queued()
   else
     mark_idle()
     expire(ttl)
   end
-  reply.type, reply.source, reply.msg = 'message', 'bot', text
-  publish(state, status == 'failed' and 'failed' or 'reply', cjson.encode(reply))
+  if reply.status == 'failed' then
+    publish_ended(state, 'failed', reply)
+  elseif not old_reply then
+    publish_ended(state, 'reply', reply)
+  end
+  if old_reply then publish_ended(state, 'reply', cjson.decode(old_reply)) end
 end

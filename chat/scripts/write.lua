@@ -24,7 +24,7 @@ local function add_delta(state_key, text_key, channel, lease_id, attempt, n, tex
   if fields[2] ~= attempt then return false end
   local next_n = string.format('%d', n + 1)
   if fields[3] == next_n then return true end -- it is repeated
-  if fields[3] ~= n then return false end -- Redis came back from an older file
+  if fields[3] ~= n then return false end -- Redis restarted with older data
   local prev, rev = fields[4], now_digits
   if now <= tonumber(prev) then rev = string.format('%.0f', tonumber(prev) + 1) end
   call('APPEND', text_key, text)

@@ -19,16 +19,18 @@ export interface Chat {
   unsent: readonly UnsentMessage[];
   /** By id of a human message: its last known position in the queue of all sessions, from 0. */
   positions: Readonly<Record<string, number>>;
-  /** By id of a human message: why its reply is delayed, `NO_WORKER` or a code of the model. */
+  /** By id of a human message: why its reply is delayed, `NO_WORKER`, `THINKING` or a code of the model. */
   waitReasons: Readonly<Record<string, string>>;
-  /** The retry that is not acknowledged yet, with the id of the reply that it replaces. */
-  pendingRetry: { id: string; replyId: string } | null;
+  /** The retry or continue that is not acknowledged yet. A retry removes a reply. */
+  pendingChange: { id: string; removes: string | null } | null;
   /** The server's message for a refused request that is not an unsent message. */
   notice: string | null;
 }
 
 /** The reason of a `wait` frame while no worker runs. */
 export const NO_WORKER = "no_worker";
+/** The model works on the reply without text to show. */
+export const THINKING = "thinking";
 
 export const EMPTY_CHAT: Chat = {
   session: null,
@@ -36,7 +38,7 @@ export const EMPTY_CHAT: Chat = {
   unsent: [],
   positions: {},
   waitReasons: {},
-  pendingRetry: null,
+  pendingChange: null,
   notice: null,
 };
 
@@ -59,6 +61,15 @@ export function unanswered(chat: Chat): HumanMessage[] {
 export function retryable(chat: Chat): HumanMessage | undefined {
   if (chat.unsent.some(({ refused }) => !refused) || unanswered(chat).length) return undefined;
   return chat.messages.findLast((message): message is HumanMessage => message.source === "human");
+}
+
+/** Return the last human message if its reply can be continued. */
+export function continuable(chat: Chat): HumanMessage | undefined {
+  const last = retryable(chat);
+  const reply = last && replyOf(chat, last.id);
+  const isCut =
+    reply?.finish === "length" || reply?.status === "stopped" || (reply?.status === "failed" && reply.msg);
+  return isCut ? last : undefined;
 }
 
 /** Whether a message is the reply to this human message. */

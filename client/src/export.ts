@@ -2,7 +2,7 @@
 
 import type { Chat } from "./chat-state";
 import { errorMessage } from "./error-messages";
-import type { Message } from "./frames";
+import type { Message, Reply } from "./frames";
 
 /** Return the chat as Markdown. The heading of each message has its author and its time. */
 export function toMarkdown(chat: Chat): string {
@@ -24,12 +24,13 @@ function heading(message: Message, name: string): string {
 }
 
 function body(message: Message): string {
-  const note = message.source === "bot" && statusNote(message.status, message.error);
+  const note = message.source === "bot" && statusNote(message);
   return [message.msg, note].filter(Boolean).join("\n\n");
 }
 
-function statusNote(status: string, error?: string): string {
+function statusNote({ status, error, finish }: Reply): string {
   if (status === "failed") return `*${errorMessage(error)}*`;
+  if (finish === "length") return "*Cut at the model's limit.*";
   return status === "stopped" ? "*Stopped.*" : status === "streaming" ? "*Not finished.*" : "";
 }
 

@@ -38,13 +38,13 @@ export class Keepalive {
     private readonly timings: KeepaliveTimings = KEEPALIVE_TIMINGS,
   ) {}
 
-  /** Restart the silence. Call it for each frame that arrives. */
+  /** Restart the silence timer. Call it for each frame that arrives. */
   frameReceived(): void {
     this.pongPending = this.pingRepeated = false;
     this.schedule(this.timings.pendingInterval, () => this.onSilence());
   }
 
-  /** Restart the silence, unless a pong is pending. Call it for each request that is sent. */
+  /** Restart the silence timer, unless a pong is pending. Call it for each request that is sent. */
   requestSent(): void {
     if (!this.pongPending) this.frameReceived();
   }

@@ -21,7 +21,7 @@ type Timer = ReturnType<typeof setTimeout> | undefined;
 export class Outbox {
   private pendingId: string | null = null;
   private responseTimer: Timer;
-  private resumeTimer: Timer; // set while the server wants no messages
+  private resumeTimer: Timer; // set during a `retry_after` pause
 
   constructor(
     private readonly callbacks: OutboxCallbacks,

@@ -1,6 +1,7 @@
 // What each frame of the server does to the state of a chat. No side effects.
 
-import { type Chat, EMPTY_CHAT, isReplyTo, replyOf } from "./chat-state";
+import { type Chat, EMPTY_CHAT, isReplyTo, replyOf, THINKING } from "./chat-state";
+import { errorMessage } from "./error-messages";
 import type { HumanMessage, Reply, ServerFrame } from "./frames";
 
 /** Return the chat after a frame, or "gap" if a frame is missing and the history is needed. */
@@ -17,24 +18,18 @@ export function reduce(chat: Chat, frame: ServerFrame): Chat | "gap" {
       return acknowledge(chat, frame.id, frame.position);
     case "message": {
       const { type: _, ...message } = frame;
-      return message.source === "human" ? putHumanMessage(chat, message) : putReply(chat, message);
+      return message.source === "human" ? putHumanMessage(chat, message) : putEndedReply(chat, message);
     }
     case "start":
-      return putReply(chat, {
-        id: frame.id,
-        source: "bot",
-        msg: "",
-        timestamp: "", // unknown until the complete message
-        reply_to: frame.reply_to,
-        status: "streaming",
-        n: 0,
-      });
+      return startReply(chat, frame.id, frame.reply_to, frame.msg ?? "", frame.n ?? 0);
+    case "thinking": {
+      const isStreaming = replyOf(chat, frame.reply_to)?.status === "streaming";
+      return isStreaming ? setWaitReason(chat, frame.reply_to, THINKING) : chat;
+    }
     case "delta":
       return appendDelta(chat, frame.id, frame.n, frame.text);
-    case "wait": {
-      const reason = frame.reason ?? frame.code;
-      return { ...chat, waitReasons: { ...chat.waitReasons, [frame.reply_to]: reason } };
-    }
+    case "wait":
+      return setWaitReason(chat, frame.reply_to, frame.reason ?? frame.code);
     case "error":
       if (frame.reply_to) return failReply(chat, frame.reply_to, frame.code);
       return refuse(chat, frame.id, frame.msg, frame.retry_after !== undefined);
@@ -43,10 +38,10 @@ export function reduce(chat: Chat, frame: ServerFrame): Chat | "gap" {
 
 function acknowledge(chat: Chat, id: string, position: number): Chat {
   const positions = { ...chat.positions, [id]: position };
-  if (chat.pendingRetry?.id === id) {
-    const { replyId } = chat.pendingRetry;
-    const messages = chat.messages.filter((message) => message.id !== replyId);
-    return { ...chat, messages, positions, pendingRetry: null };
+  if (chat.pendingChange?.id === id) {
+    const { removes } = chat.pendingChange;
+    const messages = chat.messages.filter((message) => message.id !== removes);
+    return { ...chat, messages, positions, pendingChange: null };
   }
   const unsent = chat.unsent.find((unsent) => unsent.id === id);
   if (!unsent) return { ...chat, positions };
@@ -54,13 +49,16 @@ function acknowledge(chat: Chat, id: string, position: number): Chat {
   return { ...putHumanMessage(chat, { id, source: "human", msg, timestamp }), positions };
 }
 
-/** Replace the human message with this id, or add it at the end. */
+/** Replace the human message with this id, or add it at the end. A new text removes its reply. */
 function putHumanMessage(chat: Chat, human: HumanMessage): Chat {
-  const known = chat.messages.some((message) => message.id === human.id);
+  const known = chat.messages.find((message) => message.id === human.id);
+  const isEdited = known && known.msg !== human.msg;
   return {
     ...chat,
     messages: known
-      ? chat.messages.map((message) => (message.id === human.id ? human : message))
+      ? chat.messages
+          .filter((message) => !isEdited || !isReplyTo(message, human.id))
+          .map((message) => (message === known ? human : message))
       : [...chat.messages, human],
     unsent: chat.unsent.filter(({ id }) => id !== human.id),
   };
@@ -74,6 +72,21 @@ function putReply(chat: Chat, reply: Reply): Chat {
   const human = messages.findIndex((message) => message.id === reply.reply_to);
   messages.splice(human < 0 ? messages.length : human + 1, 0, reply);
   return { ...clearWait(chat, reply.reply_to), messages };
+}
+
+/** Put a reply that streams from now on. Of a new reply, the time is unknown until it has ended. */
+function startReply(chat: Chat, id: string, replyTo: string, msg: string, n: number): Chat {
+  const known = replyOf(chat, replyTo);
+  const timestamp = known?.id === id ? known.timestamp : "";
+  return putReply(chat, { id, source: "bot", msg, timestamp, reply_to: replyTo, status: "streaming", n });
+}
+
+/** Put a reply that has ended. It may be an old one that is back after a retry without success. */
+function putEndedReply(chat: Chat, reply: Reply): Chat {
+  const before = replyOf(chat, reply.reply_to);
+  const isBack = before?.status === "failed" && before.id !== reply.id;
+  const notice = isBack ? `${errorMessage(before.error)} The earlier reply is kept.` : chat.notice;
+  return { ...putReply(chat, reply), notice };
 }
 
 function appendDelta(chat: Chat, id: string, n: number, text: string): Chat | "gap" {
@@ -106,8 +119,12 @@ function refuse(chat: Chat, id: string | undefined, msg: string, isTemporary: bo
     const unsent = chat.unsent.map((unsent) => (unsent.id === id ? { ...unsent, refused: msg } : unsent));
     return { ...chat, unsent };
   }
-  if (chat.pendingRetry?.id === id) return { ...chat, pendingRetry: null, notice: msg };
+  if (chat.pendingChange?.id === id) return { ...chat, pendingChange: null, notice: msg };
   return id ? chat : { ...chat, notice: msg };
+}
+
+function setWaitReason(chat: Chat, id: string, reason: string): Chat {
+  return { ...chat, waitReasons: { ...chat.waitReasons, [id]: reason } };
 }
 
 /** Remove a human message's position and its wait reason. */

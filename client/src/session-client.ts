@@ -1,8 +1,16 @@
 // One session as the page uses it: the state of its chat and connection, and the person's actions.
 
-import { type Chat, EMPTY_CHAT, replyOf, retryable, unanswered, type UnsentMessage } from "./chat-state";
+import {
+  type Chat,
+  continuable,
+  EMPTY_CHAT,
+  replyOf,
+  retryable,
+  unanswered,
+  type UnsentMessage,
+} from "./chat-state";
 import { Connection, type ConnectionOptions, type ConnectionState, MESSAGE_TOO_BIG } from "./connection";
-import { parseFrame } from "./frames";
+import { type ClientRequest, parseFrame } from "./frames";
 import { newId } from "./ids";
 import { Outbox } from "./outbox";
 import { reduce } from "./reducer";
@@ -88,13 +96,24 @@ export class SessionClient {
     if (oldest) this.connection.send({ type: "stop", id: oldest.id });
   }
 
-  /** Request another reply to the last message. */
-  retry(): void {
+  /** Request another reply to the last message, which gets a new text if there is one. */
+  retry(text?: string): void {
     const last = retryable(this.state.chat);
     const reply = last && replyOf(this.state.chat, last.id);
-    if (!last || !reply || !this.connection.isConnected || this.outbox.pending) return;
-    this.updateChat({ pendingRetry: { id: last.id, replyId: reply.id }, notice: null });
-    this.outbox.send({ type: "retry", id: last.id });
+    const msg = text?.trim();
+    if (reply && msg !== "") this.requestChange({ type: "retry", id: last.id, msg }, reply.id);
+  }
+
+  /** Request the rest of the last reply. */
+  continueReply(): void {
+    const last = continuable(this.state.chat);
+    if (last) this.requestChange({ type: "continue", id: last.id }, null);
+  }
+
+  private requestChange(request: ClientRequest, removes: string | null): void {
+    if (!this.connection.isConnected || this.outbox.pending) return;
+    this.updateChat({ pendingChange: { id: request.id, removes }, notice: null });
+    this.outbox.send(request);
   }
 
   // Events of the connection

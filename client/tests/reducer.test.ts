@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 
-import { type Chat, EMPTY_CHAT, NO_WORKER, replyOf, retryable, unanswered } from "../src/chat-state";
+import {
+  type Chat,
+  continuable,
+  EMPTY_CHAT,
+  NO_WORKER,
+  replyOf,
+  retryable,
+  THINKING,
+  unanswered,
+} from "../src/chat-state";
 import type { Reply, ServerFrame } from "../src/frames";
 import { reduce } from "../src/reducer";
 import { FRAMES, historyAfter } from "./recorded-session";
@@ -190,7 +199,7 @@ describe("a reply", () => {
 describe("a retry", () => {
   const answered = reduceAll([HISTORY, { type: "message", ...REPLY }]);
   const ack: ServerFrame = { type: "ack", id: "h1", position: 0 };
-  const retrying: Chat = { ...answered, pendingRetry: { id: "h1", replyId: "b1" } };
+  const retrying: Chat = { ...answered, pendingChange: { id: "h1", removes: "b1" } };
 
   it("removes the old reply when the retry is acknowledged, not when a message is acknowledged again", () => {
     expect(reduceAll([ack], retrying).messages).toEqual([HUMAN]);
@@ -205,8 +214,29 @@ describe("a retry", () => {
   it("that is refused keeps the reply and sets a notice", () => {
     const no: ServerFrame = { type: "error", code: "unknown_message", msg: "Only the last.", id: "h1" };
     const after = reduceAll([no], retrying);
-    expect(after).toMatchObject({ pendingRetry: null, notice: "Only the last." });
+    expect(after).toMatchObject({ pendingChange: null, notice: "Only the last." });
     expect(after.messages).toEqual([HUMAN, REPLY]);
+  });
+
+  const start: ServerFrame = { type: "start", id: "b2", reply_to: "h1", attempt: 1 };
+
+  it("that fails without text gives the old reply back, with the reason as a notice", () => {
+    const failed: ServerFrame = { type: "error", code: "model_timeout", msg: "Too slow.", reply_to: "h1" };
+    const after = reduceAll([ack, start, failed, { type: "message", ...REPLY }], retrying);
+    expect(after.messages).toEqual([HUMAN, REPLY]);
+    expect(after.notice).toBe("The model took too long to answer. The earlier reply is kept.");
+  });
+
+  it("that is stopped before its first word gives the old reply back", () => {
+    const after = reduceAll([ack, start, { type: "message", ...REPLY }], retrying);
+    expect(after).toMatchObject({ messages: [HUMAN, REPLY], notice: null });
+  });
+
+  it("with a new text, from any tab, changes the message and removes the reply to the old text", () => {
+    const edited = { ...HUMAN, msg: "Hello again", timestamp: "t9" };
+    expect(reduceAll([{ type: "message", ...edited }], answered).messages).toEqual([edited]);
+    expect(reduceAll([ack, { type: "message", ...edited }], retrying).messages).toEqual([edited]);
+    expect(reduceAll([{ type: "message", ...HUMAN }], answered).messages).toEqual([HUMAN, REPLY]);
   });
 
   it("is possible for the last message only, if no message is unanswered or unsent", () => {
@@ -214,6 +244,62 @@ describe("a retry", () => {
     expect(retryable(reduceAll([HISTORY]))).toBeUndefined();
     expect(retryable({ ...answered, unsent: [{ id: "h2", msg: "x", timestamp: "t" }] })).toBeUndefined();
     expect(retryable({ ...answered, unsent: [{ id: "h2", msg: "x", timestamp: "t", refused: "No." }] })).toEqual(HUMAN);
+  });
+});
+
+describe("a continue", () => {
+  const cut: Reply = { ...REPLY, finish: "length", model: "gpt-j" };
+  const chat = reduceAll([HISTORY, { type: "message", ...cut }]);
+
+  it("is possible for the last reply if it was cut, stopped, or has failed with text", () => {
+    const isContinuable = (reply: Reply) => !!continuable(reduceAll([HISTORY, { type: "message", ...reply }]));
+    expect(isContinuable(cut)).toBe(true);
+    expect(isContinuable({ ...REPLY, status: "stopped" })).toBe(true);
+    expect(isContinuable({ ...REPLY, status: "failed" })).toBe(true);
+    expect(isContinuable({ ...REPLY, status: "failed", msg: "" })).toBe(false);
+    expect(isContinuable(REPLY)).toBe(false);
+    expect(isContinuable({ ...REPLY, finish: "stop" })).toBe(false);
+    expect(isContinuable({ ...REPLY, status: "streaming" })).toBe(false);
+    const later: ServerFrame = { type: "message", ...HUMAN, id: "h2" };
+    expect(continuable(reduceAll([later, { type: "message", ...REPLY, id: "b2", reply_to: "h2" }], chat))).toBeUndefined();
+  });
+
+  it("streams the same reply again from its text", () => {
+    const frames: ServerFrame[] = [
+      { type: "ack", id: "h1", position: 0 },
+      { type: "start", id: "b1", reply_to: "h1", attempt: 1, msg: "Hi!", n: 1 },
+    ];
+    const waiting = reduceAll(frames, { ...chat, pendingChange: { id: "h1", removes: null } });
+    expect(waiting.messages).toEqual([HUMAN, { ...REPLY, status: "streaming", n: 1 }]);
+    const streaming = reduceAll([{ type: "delta", id: "b1", n: 1, text: " You" }], waiting);
+    expect(replyOf(streaming, "h1")?.msg).toBe("Hi! You");
+    expect(reduce(waiting, { type: "delta", id: "b1", n: 2, text: "?" })).toBe("gap");
+  });
+
+  it("that fails keeps the text", () => {
+    const failed: ServerFrame = { type: "error", code: "model_timeout", msg: "Too slow.", reply_to: "h1" };
+    const start: ServerFrame = { type: "start", id: "b1", reply_to: "h1", attempt: 1, msg: "Hi!", n: 1 };
+    const after = reduceAll([start, failed], chat);
+    expect(replyOf(after, "h1")).toMatchObject({ id: "b1", msg: "Hi!", status: "failed" });
+    expect(continuable(after)).toEqual(HUMAN);
+  });
+});
+
+describe("a model that thinks", () => {
+  const thinking: ServerFrame = { type: "thinking", id: "b1", reply_to: "h1" };
+  const start: ServerFrame = { type: "start", id: "b1", reply_to: "h1", attempt: 1 };
+  const wait: ServerFrame = { type: "wait", reply_to: "h1", code: "busy", retry_after: 5 };
+
+  it("is the reason of the delay until there is text", () => {
+    const waiting = reduceAll([HISTORY, start, wait, thinking, thinking]);
+    expect(waiting.waitReasons).toEqual({ h1: THINKING });
+    expect(reduceAll([{ type: "delta", id: "b1", n: 0, text: "Hi" }], waiting).waitReasons).toEqual({});
+    expect(reduceAll([{ type: "message", ...REPLY }], waiting).waitReasons).toEqual({});
+  });
+
+  it("is not shown for a reply that has ended, or is unknown", () => {
+    expect(reduceAll([HISTORY, { type: "message", ...REPLY }, thinking]).waitReasons).toEqual({});
+    expect(reduceAll([HISTORY, thinking]).waitReasons).toEqual({});
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 
+import { unanswered } from "../src/chat-state";
+import type { Message } from "../src/frames";
 import { connectWithHistory, human, reply, until } from "./connected-client";
 
 describe("stop and retry", () => {
@@ -18,5 +20,37 @@ describe("stop and retry", () => {
     const { chat } = await until(client, ({ chat }) => chat.messages.length === 3);
     expect(chat.messages.map(({ id }) => id)).toEqual(["h1", "b1", "h2"]);
     expect(peer.unread).toEqual([]);
+  });
+});
+
+describe("continue and edit", () => {
+  it("apply to the last reply, one request at a time", async () => {
+    const stopped = { ...reply("b1", "h1"), status: "stopped" } as Message;
+    const [client, peer] = await connectWithHistory(human("h1"), stopped);
+    client.retry("  "); // ignored: no text
+    client.continueReply();
+    client.continueReply(); // ignored: one is pending
+    client.retry("Another text"); // ignored too
+    expect(await peer.next()).toEqual({ type: "continue", id: "h1" });
+    peer.send({ type: "ack", id: "h1", position: 0 });
+    peer.send({ type: "start", id: "b1", reply_to: "h1", attempt: 1, msg: "Hi", n: 1 });
+    await until(client, ({ chat }) => unanswered(chat).length === 1);
+    client.continueReply(); // ignored: it streams
+    peer.send({ type: "message", ...reply("b1", "h1"), finish: "stop" });
+    await until(client, ({ chat }) => unanswered(chat).length === 0);
+    client.continueReply(); // ignored: it is complete
+    client.retry(" Another text ");
+    expect(await peer.next()).toEqual({ type: "retry", id: "h1", msg: "Another text" });
+    expect(peer.unread).toEqual([]);
+  });
+
+  it("keep everything if the server refuses", async () => {
+    const [client, peer] = await connectWithHistory(human("h1"), reply("b1", "h1"));
+    client.retry("Too long");
+    await peer.next();
+    peer.send({ type: "error", id: "h1", code: "too_long", msg: "That is too long." });
+    const { chat } = await until(client, ({ chat }) => chat.notice !== null);
+    expect(chat).toMatchObject({ notice: "That is too long.", pendingChange: null });
+    expect(chat.messages.map(({ id, msg }) => [id, msg])).toEqual([["h1", "Hello"], ["b1", "Hi"]]);
   });
 });

@@ -6,7 +6,9 @@ import os
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from math import inf
 
 from chat.errors import ModelTimeout
 
@@ -26,6 +28,7 @@ class Call:
     def __init__(self, deadline: float) -> None:
         """``deadline`` is in seconds of the monotonic clock."""
         self._deadline = deadline
+        self._limit = inf  # an earlier deadline, for a part of the call
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._resent = False
@@ -70,18 +73,42 @@ class Call:
         return self._cancelled.is_set()
 
     def time_left(self) -> float:
-        """Return the seconds until the deadline, more than 0.
+        """Return the seconds until the deadline, or until the limit for a part, more than 0.
 
         Raises:
             Cancelled: The call was cancelled.
-            ModelTimeout: The deadline is over.
+            ModelTimeout: The deadline is over, or the limit is.
         """
         if self._cancelled.is_set():
             raise Cancelled
-        seconds = self._deadline - time.monotonic()
-        if seconds <= 0:
+        now = time.monotonic()
+        if self._deadline <= now:
             raise ModelTimeout("the deadline is over")
-        return seconds
+        if self._limit <= now:
+            raise ModelTimeout("no answer for too long")
+        return min(self._deadline, self._limit) - now
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Let the block raise ModelTimeout after ``seconds``, although the call may go on."""
+        outer = self._limit
+        self._limit = min(outer, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._limit = outer
+
+    def limit_silence(self, share: float) -> None:
+        """Raise ModelTimeout once this share of the time that is left is over.
+
+        It is called again after each sign of life.
+        """
+        now = time.monotonic()
+        self._limit = now + max(self._deadline - now, 0.0) * share
+
+    def lift_limit(self) -> None:
+        """Let only the deadline end the call."""
+        self._limit = inf
 
     def sleep(self, seconds: float) -> None:
         """Sleep, at most until the deadline. Raises as `time_left`."""

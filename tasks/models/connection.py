@@ -7,9 +7,9 @@ this file replaces urllib3's connection classes.
 from __future__ import annotations
 
 import errno
-import io
 import socket
 import ssl
+from functools import partial
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
@@ -20,6 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+from tasks.models.answer_body import Answer, AnswerBody
 from tasks.models.call import Call
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -35,6 +36,23 @@ def connect_timeout(call: Call) -> float:
     return min(CONNECT_TIMEOUT, call.time_left())
 
 
+class Environment:
+    """The proxies and the certificates that the environment names, read once for each URL.
+
+    requests reads them for each request, which takes longer than all else that it does.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[Any, Any]] = {}
+
+    def of(self, url: str) -> tuple[Any, Any]:
+        """Return the ``proxies`` and ``verify`` of a `requests.Session` for a URL."""
+        if url not in self._read:
+            found = requests.Session().merge_environment_settings(url, {}, None, None, None)
+            self._read[url] = found["proxies"], found["verify"]
+        return self._read[url]
+
+
 class Connection:
     """A connection for one request after the other, each of another call.
 
@@ -42,7 +60,8 @@ class Connection:
     one if the last answer was, or can be, read to its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
         self._session = requests.Session()
         adapter = _Adapter(self)
         self._session.mount("http://", adapter)
@@ -54,21 +73,24 @@ class Connection:
         self.call: Call | None = None  # None while it is idle
         self.http: HTTPConnection | None = None
         self.response: HTTPResponse | None = None
-        self.body: _Body | None = None
+        self.body: AnswerBody | None = None
         self.answer_begun = False  # whether any byte of an answer has arrived
         self.reused = False  # whether the socket has served an earlier request
         self.drain_reads_left = 0
 
-    def post(self, url: str, call: Call, **options: Any) -> requests.Response:
+    def request(self, method: str, url: str, call: Call, **options: Any) -> requests.Response:
         """Send a request for ``call``. Returns as soon as the head of the answer has arrived."""
         self.call = call
         self.answer_begun = False
         self.reused = self.http is not None
         if self.http is None:
-            self._read_environment(url)
+            proxies, verify = self._environment.of(url)
+            self._session.proxies, self._session.verify = proxies, verify
+            self._session.trust_env = False
         elif self.http.sock:
             call.shut_down_on_cancel(self.http.sock)
-        self._answer = self._session.post(
+        self._answer = self._session.request(
+            method,
             url,
             timeout=(connect_timeout(call), call.time_left()),
             stream=True,
@@ -77,17 +99,8 @@ class Connection:
         )
         return self._answer
 
-    def _read_environment(self, url: str) -> None:
-        """Read the proxy and the certificates for ``url``. requests does so for each request.
-
-        That would take a third of the processor time of a reply from a server that answers at once.
-        """
-        read = self._session.merge_environment_settings(url, {}, None, None, None)
-        self._session.proxies, self._session.verify = read["proxies"], read["verify"]
-        self._session.trust_env = False
-
     def was_closed_while_idle(self, error: BaseException) -> bool:
-        """Whether ``error`` of `post` shows that the server had closed this kept connection."""
+        """Whether ``error`` of `request` shows that the server had closed this kept connection."""
         return self.reused and not self.answer_begun and any(map(_is_close, _causes(error)))
 
     def release(self) -> None:
@@ -155,7 +168,10 @@ class _Adapter(HTTPAdapter):
     """Opens the connections of a `Connection`, direct ones and those through a proxy."""
 
     def __init__(self, owner: Connection) -> None:
-        self._pool_classes = _pool_classes(owner)
+        self._pool_classes = {
+            "http": partial(_HttpPool, owner),
+            "https": partial(_HttpsPool, owner),
+        }
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -168,108 +184,34 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-class _SocketReader(io.RawIOBase):
-    """Reads an answer from a socket: until the call's deadline, or without waiting if it is idle.
-
-    A socket's own timeout limits a single read only. A head that never ends takes many reads.
-    """
-
-    def __init__(self, tcp_socket: socket.socket, file: io.RawIOBase, owner: Connection) -> None:
-        """``file`` is what `socket.makefile` has returned. It keeps the socket open."""
-        self._socket = tcp_socket
-        self._file = file
+class _OwnedConnection:
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._owner = owner
-        self.at_end = False  # whether the answer has ended
+        self.response_class = partial(Answer, owner)
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        owner = self._owner
-        if self.at_end:
-            return None
-        if owner.call:
-            self._socket.settimeout(owner.call.time_left())
-        elif owner.drain_reads_left:
-            owner.drain_reads_left -= 1
-        else:
-            raise BlockingIOError
-        count = self._socket.recv_into(buffer)
-        if count:
-            owner.answer_begun = True
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    def _new_conn(self) -> socket.socket:
+        return _connect(cast(HTTPConnection, self), self._owner)
 
 
-class _Body(io.BufferedReader):
-    """The buffer of an answer. It notes whether it has more than the answer at its end."""
-
-    has_surplus = False
-
-    def close(self) -> None:
-        if not self.closed:
-            cast(_SocketReader, self.raw).at_end = True
-            self.has_surplus = bool(self.peek())
-        super().close()
+class _Http(_OwnedConnection, HTTPConnection):  # type: ignore[misc]
+    pass
 
 
-def _take_chunk(response: HTTPResponse, most: int) -> bytes:
-    """Return the next chunk of a chunked body if it is in the buffer as a whole, else nothing.
-
-    http.client (Python 3.11 to 3.13) takes apart all chunks, but uses five Python calls for each.
-    This saves about a third of the time for reading a token.
-    """
-    body, left = response.fp, response.chunk_left
-    if not response.chunked or left or body is None:
-        return b""
-    data = body.peek()
-    start = 0 if left is None else 2  # the line end after the last chunk is still there
-    head_end = data.find(b"\r\n", start)
-    try:
-        size = int(data[start:head_end], 16)
-    except ValueError:
-        return b""
-    chunk_start = head_end + 2
-    chunk_end = chunk_start + size
-    if not 0 < size <= most or head_end < 0 or chunk_end + 2 > len(data):
-        return b""
-    body.read(chunk_end + 2)
-    response.chunk_left = None  # the next thing in the body is a chunk's head
-    return data[chunk_start:chunk_end]
+class _Https(_OwnedConnection, HTTPSConnection):  # type: ignore[misc]
+    pass
 
 
-def _pool_classes(owner: Connection) -> dict[str, type[HTTPConnectionPool]]:
-    class Response(HTTPResponse):
-        def __init__(self, tcp_socket: socket.socket, *args: Any, **options: Any) -> None:
-            super().__init__(tcp_socket, *args, **options)
-            self.fp = _Body(_SocketReader(tcp_socket, self.fp.detach(), owner))
-            owner.response, owner.body = self, self.fp
+class _HttpPool(HTTPConnectionPool):
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_Http, owner)  # type: ignore[assignment]
 
-        def read1(self, n: int = -1) -> bytes:
-            return _take_chunk(self, n) or super().read1(n)
 
-    class Http(HTTPConnection):
-        response_class = Response
-
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, owner)
-
-    class Https(HTTPSConnection):
-        response_class = Response
-
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, owner)
-
-    class HttpPool(HTTPConnectionPool):
-        ConnectionCls = Http
-
-    class HttpsPool(HTTPSConnectionPool):
-        ConnectionCls = Https
-
-    return {"http": HttpPool, "https": HttpsPool}
+class _HttpsPool(HTTPSConnectionPool):
+    def __init__(self, owner: Connection, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_Https, owner)  # type: ignore[assignment]
 
 
 def _connect(connection: HTTPConnection, owner: Connection) -> socket.socket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from tasks.models.connection import Connection
+from tasks.models.connection import Connection, Environment
 
 # Shorter than most servers and load balancers keep an idle connection (60 s and more), so that
 # seldom a request meets a connection that is being closed. `Connection.is_ready` finds the others.
@@ -20,6 +20,7 @@ class ConnectionPool:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._environment = Environment()
         self._lock = threading.Lock()
         self._idle: list[tuple[float, Connection]] = []  # since when, the oldest first
         self._timer: threading.Timer | None = None
@@ -30,7 +31,11 @@ class ConnectionPool:
             if connection.is_ready():
                 return connection
             connection.close()
-        return Connection()
+        return self.new()
+
+    def new(self) -> Connection:
+        """Return a new connection. It is opened by its first request."""
+        return Connection(self._environment)
 
     def put(self, connection: Connection) -> None:
         """Keep a connection for the next request. Its last answer has ended, or is about to."""

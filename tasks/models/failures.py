@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -11,14 +12,33 @@ from typing import Any
 import requests
 
 from chat.errors import ModelRefused
+from tasks.models.parameters import Changes
 
 # Words of a server that refuses a prompt for its length. There is no status for that.
 _LENGTH_WORDS = ("context", "too long", "token", "truncat", "length")
 _TRANSIENT_4XX = {408, 409, 424, 425}  # 429 is treated apart
+# Words of a server that refuses what the person wrote, with a status that others have for a key.
+_CONTENT = re.compile(r"moderation|flagged|content[ _-]?(?:policy|filter)|safety|harmful", re.I)
+# Words of a server that refuses the key, the account or the model's name with a 400: Gemini, xAI,
+# Groq, Anthropic. The same for each message, whatever the person wrote.
+_UNUSABLE = re.compile(
+    r"api[ _-]?key|credential|unauthori[sz]ed|authenticat|permission|quota|billing|"
+    r"credit balance|insufficient|payment|chat template|template not found|"
+    r"(?:model|deployment|engine)\b.{0,80}(?:not found|n[o']t exist|decommissioned|no longer|"
+    r"unavailable|not available|deprecated)|(?:unknown|invalid|no such) model",
+    re.IGNORECASE,
+)
 _MAX_MESSAGE_LENGTH = 200  # characters of a server's error message in ours
 
 
-class TransientError(Exception):
+class Answered:
+    """A failure that a server has told, if it has."""
+
+    status = 0  # of the answer's head, 0 without one
+    answer: Any = None  # its body: parsed JSON, or text
+
+
+class TransientError(Answered, Exception):
     """A failure that may not happen again. The string is the cause."""
 
     def __init__(self, cause: str, *, retry_after: float | None = None, busy: bool = False):
@@ -36,34 +56,71 @@ class CannotContinue(Exception):
     """The server cannot continue the partial reply that it was sent. The string is the cause."""
 
 
-class BadRequest(ModelRefused):
+class BadRequest(Answered, ModelRefused):
     """The server does not accept the form of the request, such as its partial reply."""
 
 
-class PromptTooLong(ModelRefused):
+class PromptTooLong(Answered, ModelRefused):
     """The prompt has more tokens than the model takes."""
 
 
-def failure_of(response: requests.Response, body: Any) -> Exception:
+class ModelUnusable(Answered, ModelRefused):
+    """The server refuses every message: a wrong key, address or name, or no model's server."""
+
+
+class ParametersRefused(ModelRefused):
+    """The server does not take some parameters of the request, and may take it without them."""
+
+    def __init__(self, cause: str, changes: Changes) -> None:
+        """``changes`` are what the next request needs."""
+        super().__init__(cause)
+        self.changes = changes
+
+
+Failed = TransientError | BadRequest | PromptTooLong | ModelUnusable
+
+
+def failure_of(response: requests.Response, body: Any) -> Failed:
     """Return the failure that a response with a status other than 200 stands for.
 
-    ``body`` is the response's parsed JSON, None if it has none.
+    ``body`` is the response's parsed JSON, or its text.
     """
+    failure = _failure_of(response, body)
+    failure.status, failure.answer = response.status_code, body
+    return failure
+
+
+def _failure_of(response: requests.Response, body: Any) -> Failed:
     status = response.status_code
-    fields = body if isinstance(body, dict) else {}
-    message = _error_message(fields) or response.reason or "no reason given"
+    if isinstance(body, list) and len(body) == 1:  # Gemini
+        body = body[0]
+    fields = body if isinstance(body, dict) else {"error": _plain(body)}
+    message = error_message(fields) or response.reason or "no reason given"
     cause = f"HTTP {status}: {message}"
     retry_after = _retry_after(response.headers.get("Retry-After"))
     if status == 503 and (estimated := _seconds(fields.get("estimated_time"))) is not None:
         return ModelLoading(cause, retry_after=estimated)
+    return failure_with(status, cause, message, retry_after)
+
+
+def failure_with(status: int, cause: str, message: str, retry_after: float | None = None) -> Failed:
+    """Return the failure for an HTTP status, which may also stand inside an answer.
+
+    ``cause`` is for the log, ``message`` is the server's. ``retry_after`` is in seconds.
+    """
     if status == 429:
         return TransientError(cause, retry_after=retry_after, busy=True)
     if status >= 500 or status in _TRANSIENT_4XX:
         return TransientError(cause, retry_after=retry_after)
+    is_bad_request = status in (400, 416, 422)
+    if is_bad_request and _UNUSABLE.search(message) and not _CONTENT.search(message):
+        return ModelUnusable(cause)
     about_length = any(word in message.lower() for word in _LENGTH_WORDS)
-    if status == 413 or (status in (400, 422) and about_length):
+    if status == 413 or (is_bad_request and about_length):
         return PromptTooLong(cause)
-    return BadRequest(cause) if status in (400, 422) else ModelRefused(cause)
+    if is_bad_request or status == 451 or _CONTENT.search(message):
+        return BadRequest(cause)
+    return ModelUnusable(cause)
 
 
 def shortened(message: object) -> str:
@@ -71,16 +128,21 @@ def shortened(message: object) -> str:
     return str(message)[:_MAX_MESSAGE_LENGTH]
 
 
-def _error_message(fields: dict[str, Any]) -> str:
+def _plain(body: Any) -> str:
+    """Return a text that is no web page, else nothing."""
+    return body.strip() if isinstance(body, str) and "<" not in body[:20] else ""
+
+
+def error_message(fields: dict[str, Any]) -> str:
     """Return the server's error message without the prompt, which some servers repeat in it."""
-    for name in ("error", "message", "detail"):
+    for name in ("error", "message", "detail", "error_msg", "error_message", "errors", "msg"):
         message = fields.get(name)
         if isinstance(message, dict):
             message = message.get("message")
         if isinstance(message, list):
             items = [item for item in message if isinstance(item, dict)]
             message = "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in items)
-        if message:
+        if message and message is not True:
             return shortened(str(message).partition("'input'")[0])
     return ""
 

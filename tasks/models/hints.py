@@ -9,23 +9,41 @@ import requests
 
 from chat.errors import ModelError, ModelTimeout
 from chat.settings import Settings
+from tasks.models.address import address_of
+from tasks.models.address_discovery import model_names
+from tasks.models.credentials import Credentials
 from tasks.models.failures import PromptTooLong
-from tasks.models.http import Bearer
 
 OPENAI_PATHS = ("/v1/completions", "/v1/chat/completions")
+_OF_FALLBACK = {
+    "MODEL_URL": "MODEL_FALLBACK_URL",
+    "MODEL_NAME": "MODEL_FALLBACK_NAME",
+    "HUGGINGFACE_INFERENCE_TOKEN": "MODEL_FALLBACK_TOKEN",
+    "MODEL_HEADERS": "MODEL_FALLBACK_HEADERS",
+}
 _MODEL_LIST_TIMEOUT = 5  # seconds
 
 
-def hint(settings: Settings, error: ModelError) -> str:
+def hint(settings: Settings, error: ModelError, variable: str) -> str:
     """Return a sentence that says what to change, empty if ``error`` explains itself.
 
-    May ask the server which models it has.
+    ``variable`` has the model's address, which is ``model_url`` of ``settings``. May ask the server
+    which models it has.
     """
+    text = _hint(settings, error)
+    if variable != "MODEL_URL":
+        for name, other in _OF_FALLBACK.items():
+            text = re.sub(rf"\b{name}\b", other, text)
+    return text
+
+
+def _hint(settings: Settings, error: ModelError) -> str:
     cause = str(error)
     url, token = settings.model_url or "", settings.model_token
     status_in_cause = re.match(r"HTTP (\d+)", cause)
     status = int(status_in_cause[1]) if status_in_cause else 0
-    path = urlsplit(url).path.rstrip("/")
+    address = address_of(url)
+    is_openai = address is not None and address.protocol != "hugging_face"
     if status in (401, 403):
         return (
             "Put a key that may use this model into HUGGINGFACE_INFERENCE_TOKEN."
@@ -38,7 +56,7 @@ def hint(settings: Settings, error: ModelError) -> str:
         return "The model is at another address: put that one into MODEL_URL."
     if status == 429:
         return "The server is busy, or your quota is used up: try again later."
-    if status >= 500 and path.endswith(OPENAI_PATHS[1]):
+    if status >= 500 and address and address.protocol == "chat":
         return (
             "See the server's log. A model that has no chat template, such as GPT-J, needs a"
             f" MODEL_URL that ends in {OPENAI_PATHS[0]}."
@@ -48,13 +66,13 @@ def hint(settings: Settings, error: ModelError) -> str:
     if isinstance(error, PromptTooLong):
         return "Set MODEL_CONTEXT to the number of tokens that the model takes."
     if status or "not JSON" in cause or "not of the protocol" in cause:
-        served = _served_models(url, token)
-        if served and path.endswith(OPENAI_PATHS) and settings.model_name not in served:
+        served = _served_models(settings)
+        if served and is_openai and settings.model_name not in served:
             return (
                 f"The server does not have {settings.model_name}:"
                 f" set MODEL_NAME to {' or '.join(served[:5])}."
             )
-        if served is not None and not path.endswith(OPENAI_PATHS):
+        if served is not None and not is_openai:
             return f"MODEL_URL has to end in {' or '.join(OPENAI_PATHS)} there."
         if status not in (400, 422):
             return "The path of MODEL_URL is wrong, or no model's server is there."
@@ -65,19 +83,18 @@ def hint(settings: Settings, error: ModelError) -> str:
     return ""
 
 
-def _served_models(url: str, token: str | None) -> list[str] | None:
+def _served_models(settings: Settings) -> list[str] | None:
     """Return the names of a server's models, None if it does not speak OpenAI's protocols."""
-    base, v1, _ = url.partition("/v1/")
-    if not v1:
-        parts = urlsplit(url)
-        base = f"{parts.scheme}://{parts.netloc}"
+    parts = urlsplit(settings.model_url or "")
+    path = re.sub(r"(/chat)?/completions/*$", "", parts.path)
+    base = parts._replace(path=f"{path if path != parts.path else '/v1'}/models").geturl()
     try:
         response = requests.get(
-            f"{base}/v1/models",
-            auth=Bearer(token),
+            base,
+            auth=Credentials(settings.model_token, settings.model_headers),
             timeout=_MODEL_LIST_TIMEOUT,
             allow_redirects=False,
         )
-        return [str(model["id"]) for model in response.json()["data"]]
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return model_names(response.json()) if response.ok else None
+    except (requests.RequestException, ValueError):
         return None

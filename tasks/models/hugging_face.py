@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.settings import Settings
-from tasks.models.failures import PromptTooLong, TransientError, shortened
-from tasks.models.http import Response
 from tasks.models.reply_text import STOP_SEQUENCE
+from tasks.models.response import Response
 from tasks.prompt import PromptMessage, completion_prompt, estimate_tokens
 
 
 class HuggingFace:
     """Completes a prompt, so every server can continue a partial reply."""
+
+    stop_sequence = STOP_SEQUENCE
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,19 +44,3 @@ class HuggingFace:
             "stream": True,
             "options": {"use_cache": settings.model_use_cache},
         }
-
-    def event_text(self, event: Any) -> tuple[str, bool]:
-        """Return an event's text, and whether it is the last event."""
-        if "error" in event:
-            cause = f"in mid-stream: {event.get('error_type')}: {shortened(event['error'])}"
-            if event.get("error_type") == "validation":
-                raise PromptTooLong(cause)
-            raise TransientError(cause, busy=event.get("error_type") == "overloaded")
-        token = event["token"]
-        text = "" if token.get("special") else token["text"]
-        return text, event.get("generated_text") is not None
-
-    def body_text(self, body: Any) -> str:
-        """Return the text of an answer that is an object, or a list of one object."""
-        answer = body[0] if isinstance(body, list) else body
-        return answer["generated_text"] or ""

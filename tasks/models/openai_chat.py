@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.settings import Settings
-from tasks.models.http import Response
-from tasks.models.openai_completions import choice_of, common_parameters
+from tasks.models.openai_completions import common_parameters
+from tasks.models.response import Response
 from tasks.prompt import PromptMessage, chat_messages
 
 
 class OpenAIChat:
     """Answers chat messages. llama.cpp continues a partial reply, other servers begin another."""
+
+    stop_sequence = None  # a chat model's "Human:" is text, such as that of a dialogue
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,14 +29,9 @@ class OpenAIChat:
         self, messages: Sequence[PromptMessage], partial_text: str, max_prompt_tokens: int
     ) -> dict[str, Any]:
         chat = chat_messages(messages, partial_text, self._settings.system_prompt)
-        return {"messages": chat, **common_parameters(self._settings)}
-
-    def event_text(self, event: Any) -> tuple[str, bool]:
-        """Return an event's text, and whether it is the last event."""
-        choice = choice_of(event)
-        text = (choice.get("delta") or {}).get("content") or ""
-        return text, choice.get("finish_reason") is not None
-
-    def body_text(self, body: Any) -> str:
-        """Return the text of an answer that is not a stream."""
-        return choice_of(body)["message"]["content"] or ""
+        body = {"messages": chat, **common_parameters(self._settings)}
+        if partial_text:
+            # vLLM, TGI and llama.cpp continue the last message with these. llama.cpp does so
+            # without, too. https://github.com/vllm-project/vllm/pull/8942
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        return body

@@ -18,11 +18,12 @@ class ReplyText:
     until other text follows, and the first half of a surrogate pair.
     """
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str = "", stop_sequence: str | None = STOP_SEQUENCE) -> None:
         """``text`` is the partial text with which the reply begins."""
         self.text = text
         self.stopped = False  # whether the stop sequence has arrived
         self._pending = ""
+        self._stop_sequence = stop_sequence
 
     def add(self, text: str) -> str:
         """Add text from the model. Returns the further text that is certain now."""
@@ -31,14 +32,14 @@ class ReplyText:
         self._pending += text
         if not self.text:
             self._pending = self._pending.lstrip()
-        stop = self._pending.find(STOP_SEQUENCE)
-        if stop >= 0:
+        if self._stop_sequence and (stop := self._pending.find(self._stop_sequence)) >= 0:
             self.stopped = True
             return self._take(len(self._pending[:stop].rstrip()))
         certain = len(self._pending)
         if certain and _FIRST_HIGH_SURROGATE <= self._pending[-1] <= _LAST_HIGH_SURROGATE:
             certain -= 1
-        certain -= _overlap(self._pending[:certain])
+        if self._stop_sequence:
+            certain -= _overlap(self._pending[:certain])
         return self._take(len(self._pending[:certain].rstrip()))
 
     def finish(self) -> str:

@@ -10,7 +10,13 @@ import random
 from typing import NamedTuple
 
 from chat.errors import ModelError, ModelRefused, ModelUnavailable
-from tasks.models.failures import CannotContinue, ModelLoading, PromptTooLong, TransientError
+from tasks.models.failures import (
+    CannotContinue,
+    ModelLoading,
+    ParametersRefused,
+    PromptTooLong,
+    TransientError,
+)
 
 # Failed requests in a row that bring no new text. While the model is being loaded, failures are not
 # counted here: requests are repeated until the deadline.
@@ -21,6 +27,10 @@ MAX_REQUESTS = 12
 # So a model that is being loaded gets `MODEL_TIMEOUT` / `MAX_BACKOFF` + 5 requests at most.
 INITIAL_BACKOFF = 0.5  # seconds
 MAX_BACKOFF = 8.0  # seconds
+# The same of a model that has a successor. The successor has the rest of both bounds.
+MAX_TRIES_BEFORE_SUCCESSOR = 2
+# A longer pause is not made if a successor can be asked at once.
+MAX_PAUSE_BEFORE_SUCCESSOR = 5.0  # seconds
 # Servers that load a model often estimate minutes, and are ready sooner.
 MAX_LOADING_PAUSE = 10.0  # seconds
 
@@ -50,29 +60,45 @@ class Abort(NamedTuple):
 class RetryPolicy:
     """Decides about all requests for one message. Every repeated request is decided here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_successor: bool = False) -> None:
+        """``has_successor``: whether another model is asked once this policy aborts."""
+        self._has_successor = has_successor
+        self._max_tries = MAX_TRIES_BEFORE_SUCCESSOR if has_successor else MAX_TRIES
         self._failures = 0
         self._requests = 0  # failures other than `ModelLoading`
         self._tries = 0  # of these, the ones since new text arrived
         self._prompt_was_too_long = False
+
+    def successor(self) -> RetryPolicy:
+        """Return the policy for the model that is asked next, with the rest of the bounds."""
+        policy = RetryPolicy()
+        policy._requests = self._requests
+        policy._tries = min(self._tries, MAX_TRIES_BEFORE_SUCCESSOR)
+        return policy
 
     def decide(self, failure: Failure, *, progress: bool, time_left: float) -> RetryAfter | Abort:
         """Decide what follows a failed request.
 
         Args:
             failure: `ModelRefused` is final, but `PromptTooLong` only the second time.
+                `ParametersRefused` is no try, and lengthens no pause: another request follows, and
+                the number of parameters bounds them.
             progress: Whether the request added text to the reply before it failed. Text that
                 replaces the text of an earlier request does not count.
             time_left: Seconds until the deadline.
         """
-        loading = isinstance(failure, ModelLoading)
-        self._failures += 1
+        loading = isinstance(failure, ModelLoading) and not self._has_successor
         if not loading:
             self._requests += 1
-            self._tries = 1 if progress else self._tries + 1
+        if not isinstance(failure, ParametersRefused):
+            self._failures += 1
+            if not loading:
+                self._tries = 1 if progress else self._tries + 1
         announced, pause = self._pauses(failure)
-        exhausted = self._tries >= MAX_TRIES or self._requests >= MAX_REQUESTS
-        if not loading and (self._is_final(failure) or exhausted or pause >= time_left):
+        exhausted = self._tries >= self._max_tries or self._requests >= MAX_REQUESTS
+        too_long = self._has_successor and pause > MAX_PAUSE_BEFORE_SUCCESSOR
+        over = exhausted or too_long or pause >= time_left
+        if not loading and (self._is_final(failure) or over):
             return Abort(_model_error(failure))
         return RetryAfter(pause, _notice(failure, announced))
 
@@ -80,14 +106,14 @@ class RetryPolicy:
         if isinstance(failure, PromptTooLong):
             second_time, self._prompt_was_too_long = self._prompt_was_too_long, True
             return second_time
-        return isinstance(failure, ModelRefused)
+        return isinstance(failure, ModelRefused) and not isinstance(failure, ParametersRefused)
 
     def _pauses(self, failure: Failure) -> tuple[float, float]:
         """Return the pause for the notice, and the pause with jitter, both in seconds.
 
         Many replies may fail at the same time. Jitter spreads their next requests.
         """
-        backoff = min(INITIAL_BACKOFF * 2 ** (self._failures - 1), MAX_BACKOFF)
+        backoff = min(INITIAL_BACKOFF * 2 ** max(self._failures - 1, 0), MAX_BACKOFF)
         requested = 0.0
         if isinstance(failure, TransientError) and failure.retry_after is not None:
             requested = failure.retry_after

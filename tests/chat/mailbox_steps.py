@@ -29,6 +29,14 @@ def must_claim(mailbox: Mailbox, token: str, lease_id: str | None = None) -> Cla
     return claim
 
 
+def answer(mailbox: Mailbox, token: str, text: str = "", **ending: Any) -> Claim:
+    """Claim the session's next message, add ``text`` to its reply, and end it; see `commit`."""
+    claim = must_claim(mailbox, token)
+    end = (claim.lease_id, claim.reply_id, claim.attempt, claim.deltas)
+    assert mailbox.commit(token, *end, text=text, **ending).owned
+    return claim
+
+
 def texts(store: SessionStore, token: str) -> list[str]:
     """Return the stored texts of all messages."""
     return [message["msg"] for message in store.history(token).messages]

@@ -9,7 +9,7 @@ from chat.ids import new_id
 from chat.mailbox import Accepted
 from chat.scripts import session_step
 from chat.session_store import session_keys
-from tests.chat.mailbox_steps import must_claim, renew, send, texts
+from tests.chat.mailbox_steps import answer, must_claim, renew, send, texts
 from tests.conftest import TTL
 
 
@@ -79,9 +79,9 @@ def test_a_message_can_be_stopped_before_its_reply_starts_and_the_next_needs_a_t
     mailbox, store, token
 ):
     first = send(mailbox, token, "one")
-    send(mailbox, token, "two")
+    second = send(mailbox, token, "two")
     assert mailbox.oldest_unanswered(token) == first
-    assert mailbox.stop(token, first)
+    assert mailbox.stop(token, first) == (True, second)
     reply = store.history(token).messages[1]
     assert (reply["status"], reply["reply_to"]) == ("stopped", first)
     assert must_claim(mailbox, token).messages[-1]["msg"] == "Human: two"
@@ -89,9 +89,9 @@ def test_a_message_can_be_stopped_before_its_reply_starts_and_the_next_needs_a_t
 
 def test_only_the_oldest_unanswered_message_can_be_stopped(mailbox, store, token):
     first, second = send(mailbox, token, "one"), send(mailbox, token, "two")
-    mailbox.stop(token, second)
+    assert mailbox.stop(token, second) == (False, None)
     for _ in range(2):  # the repeated stop must not end the second message
-        assert mailbox.stop(token, first)
+        assert mailbox.stop(token, first) == (True, second)
     assert texts(store, token) == ["Human: one", "Bot: ", "Human: two"]
 
 
@@ -183,3 +183,18 @@ def test_the_next_step_deletes_what_is_left_of_a_document_that_was_deleted_by_ha
     with pytest.raises(SessionGone):
         mailbox.retry(token, message_id)
     assert client.keys() == []
+
+
+def test_a_late_stop_of_a_finished_reply_stops_nothing_and_enqueues_nothing(mailbox, token):
+    first = send(mailbox, token, "one")
+    answer(mailbox, token, "Hi")
+    send(mailbox, token, "two")
+    assert mailbox.stop(token, first) == (False, None)
+
+
+def test_a_repeated_stop_of_a_retry_whose_old_reply_is_back_answers_as_before(mailbox, token):
+    first = send(mailbox, token, "one")
+    answer(mailbox, token, "Hi")
+    mailbox.retry(token, first)
+    must_claim(mailbox, token)
+    assert [mailbox.stop(token, first) for _ in range(2)] == [(True, None)] * 2

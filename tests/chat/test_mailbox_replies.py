@@ -29,7 +29,7 @@ def test_a_worker_that_lost_its_lease_cannot_append(mailbox, store, client, toke
 
 
 def test_an_append_with_a_gap_before_it_is_refused(mailbox, token):
-    """Redis may have come back from an older file, without the last deltas."""
+    """Redis may have restarted with older data, without the last deltas."""
     send(mailbox, token, "one")
     claim = must_claim(mailbox, token)
     assert not mailbox.append(token, claim.lease_id, 1, 3, "later")

@@ -6,6 +6,7 @@ redis-py repeats a command whose answer was lost: it must answer as before and c
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from chat.channel import channel, parse_event
-from chat.errors import SessionGone, UnknownMessage
+from chat.errors import CompleteReply, SessionGone, UnknownMessage
 from chat.ids import new_id
 from chat.mailbox import Claim, Mailbox, Write
 from chat.session_schema import BOT, HUMAN
@@ -38,6 +39,9 @@ RECOVERY_LOCK = "chat:recovery"
 END_OF_EVENTS = "the end"
 LONG_AGO = 1  # microseconds
 MANY_MESSAGES = 4  # a session is erased or expires only after so many, so that most runs are long
+
+# What the test knows of the session, beside what Redis has.
+KNOWN = ("gone", "sent", "lease_id", "claimed", "partial", "kept", "old_reply", "final", "rev")
 
 repeats = st.booleans()
 
@@ -62,7 +66,7 @@ class RepeatingRedis(redis.Redis):
 
 def without_elapsed(answer: Any) -> Any:
     """Return an answer without the only value that grows with time: a claim's age."""
-    return answer[:6] + answer[7:] if isinstance(answer, list) and len(answer) == 8 else answer
+    return answer[:6] + answer[7:] if isinstance(answer, list) and len(answer) == 9 else answer
 
 
 class Worker:
@@ -85,6 +89,8 @@ class Sessions(RuleBasedStateMachine):
         self.client.flushall()
         self.repeating = RepeatingRedis(connection_pool=self.client.connection_pool)
         self.repeating.sessions = self
+        address = self.client.connection_pool.connection_kwargs
+        self.binary = redis.Redis(host=address["host"], port=address["port"])
         self.cached: dict[str, Any] | None = None
         self.ttl = ttl
         self.store = SessionStore(self.repeating, ttl)
@@ -95,8 +101,12 @@ class Sessions(RuleBasedStateMachine):
         self.lease_id: str | None = None  # of the last claim
         self.claimed: set[str] = set()  # ids of replies that a worker has claimed
         self.partial: dict[str, str] = {}  # reply id -> confirmed text of a reply that streams
+        self.kept: dict[str, str] = {}  # reply id -> its text when it was continued
+        self.old_reply: dict[str, Any] | None = None  # that comes back if the new one has no text
         self.final: dict[str, str] = {}  # reply id -> text of a reply that has ended
         self.rev = 0  # of the last event
+        self.file: dict[bytes, tuple[int, bytes]] = {}  # expiries and values by key
+        self.at_save: dict[str, Any] = {}  # what this test knew then
         self.events_seen = 0
         self.pubsub = self.client.pubsub()
         self.pubsub.subscribe(channel(self.token), END_OF_EVENTS)
@@ -105,6 +115,7 @@ class Sessions(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.pubsub.close()
+        self.binary.close()
 
     # The client
 
@@ -132,26 +143,56 @@ class Sessions(RuleBasedStateMachine):
         message_id = data.draw(st.sampled_from(self.sent))
         oldest = self.mailbox.oldest_unanswered(self.token)
         self.repeating.repeat = repeat
-        self.mailbox.stop(self.token, message_id)
+        stopped = self.mailbox.stop(self.token, message_id).stopped
+        assert stopped or message_id != oldest
         assert (self.mailbox.oldest_unanswered(self.token) != oldest) == (message_id == oldest)
         if message_id == oldest:
-            self.final |= self.partial
-            self.partial.clear()
+            self.note_end()
 
     @precondition(lambda self: self.sent and not self.gone)
-    @rule(data=st.data(), repeat=repeats)
-    def retry(self, data, repeat):
+    @rule(data=st.data(), text=st.sampled_from([None, *TEXTS]), repeat=repeats)
+    def retry(self, data, text, repeat):
         message_id = data.draw(st.sampled_from(self.sent))
-        replies = self.ended_replies()
+        human, reply = self.last_exchange()
         self.repeating.repeat = repeat
         try:
-            self.mailbox.retry(self.token, message_id)
+            self.mailbox.retry(self.token, message_id, text)
             assert message_id == self.sent[-1]
         except UnknownMessage:
             assert message_id != self.sent[-1]
-        for reply_id in replies.keys() - self.ended_replies().keys():
-            assert replies[reply_id] == self.sent[-1]
-            self.final.pop(reply_id, None)
+            return
+        if reply is None or reply["status"] not in ENDED:
+            assert self.last_exchange() == (human, reply)
+            return
+        edited = text is not None and HUMAN + text != human["msg"]
+        self.old_reply = reply if reply["msg"] != BOT and not edited else None
+        assert self.last_exchange()[1] is None
+        assert self.last_exchange()[0]["msg"] == (HUMAN + text if edited else human["msg"])
+        del self.final[reply["id"]]
+
+    @precondition(lambda self: self.sent and not self.gone)
+    @rule(data=st.data(), repeat=repeats)
+    def continue_reply(self, data, repeat):
+        message_id = data.draw(st.sampled_from(self.sent[-2:]))
+        _, reply = before = self.last_exchange()
+        self.repeating.repeat = repeat
+        try:
+            self.mailbox.continue_reply(self.token, message_id)
+            assert message_id == self.sent[-1]
+        except CompleteReply:
+            assert reply["status"] == "failed" or reply["finish"] == "stop"
+            assert reply["status"] == "done" or reply["msg"] == BOT
+            return
+        except UnknownMessage:
+            assert message_id != self.sent[-1]
+            return
+        if reply is None or reply["status"] not in ENDED:
+            assert self.last_exchange() == before
+            return
+        assert reply["status"] != "done" or reply["finish"] == "length"
+        text = self.final.pop(reply["id"])
+        self.partial, self.kept = {reply["id"]: text}, {reply["id"]: text}
+        self.claimed.discard(reply["id"])
 
     @precondition(lambda self: not self.gone and len(self.sent) > MANY_MESSAGES)
     @rule(repeat=repeats)
@@ -176,11 +217,11 @@ class Sessions(RuleBasedStateMachine):
     def claim(self, repeat):
         lease_id = new_id()
         has_owner = bool(self.stored["leased"]) and not self.overdue
-        ended_before = self.ended_replies()
+        answered_before = self.answered()
         self.repeating.repeat = repeat
         claim = self.mailbox.claim(self.token, lease_id, 40)
-        for reply_id in self.ended_replies().keys() - ended_before.keys():
-            self.final[reply_id] = self.partial.pop(reply_id)  # its workers have died too often
+        if self.answered() != answered_before:  # its workers have died too often
+            self.note_end()
         if claim is None:
             assert has_owner or not self.unanswered()
             return multiple()
@@ -188,6 +229,7 @@ class Sessions(RuleBasedStateMachine):
         assert claim.messages[-1]["id"] == self.mailbox.oldest_unanswered(self.token)
         assert claim.resumed == (claim.reply_id in self.claimed)
         assert claim.text == self.partial.get(claim.reply_id, "")
+        assert claim.kept_text == self.kept.get(claim.reply_id, "")
         self.claimed.add(claim.reply_id)
         self.partial = {claim.reply_id: claim.text}
         self.lease_id = lease_id
@@ -205,7 +247,8 @@ class Sessions(RuleBasedStateMachine):
         mine = Write(self.token, claim.lease_id, worker.attempt, worker.deltas, text, renew)
         batch = [mine._replace(token=new_id()) for _ in range(2)]  # sessions that are gone
         batch.insert(index, mine)
-        before, owned = self.stored, self.has_lease(worker)
+        before = self.stored
+        owned = self.has_lease(worker) and (not text or self.in_step(worker))
         self.repeating.repeat = repeat
         answers = self.mailbox.write(batch)
         assert answers == [owned and write is mine for write in batch]
@@ -223,29 +266,32 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(worker=workers, repeat=repeats)
     def restart(self, worker, repeat):
-        owned = self.has_lease(worker)
+        owned = self.has_lease(worker) and self.stored["state"]["attempt"] == str(worker.attempt)
         self.repeating.repeat = repeat
         assert self.mailbox.restart(self.token, worker.claim.lease_id, worker.attempt) == owned
         if owned:
-            worker.attempt, worker.deltas = worker.attempt + 1, 0
-            self.partial[worker.claim.reply_id] = ""
+            kept_text = worker.claim.kept_text
+            worker.attempt, worker.deltas = worker.attempt + 1, int(bool(kept_text))
+            self.partial[worker.claim.reply_id] = kept_text
 
     @rule(
         worker=consumes(workers),
         error=st.sampled_from(["", "model_timeout"]),
         text=st.sampled_from(TEXTS),
+        finish=st.sampled_from(["stop", "length"]),
         repeat=repeats,
     )
-    def commit(self, worker, error, text, repeat):
+    def commit(self, worker, error, text, finish, repeat):
         claim = worker.claim
-        ended_before, owned = self.ended_replies(), self.has_lease(worker)
+        answered_before = self.answered()
+        owned = self.has_lease(worker) and self.in_step(worker)
         self.repeating.repeat = repeat
-        end = (claim.reply_id, worker.attempt, worker.deltas, error, text)
+        end = (claim.reply_id, worker.attempt, worker.deltas, error, text, finish, "gpt-j")
         self.mailbox.commit(self.token, claim.lease_id, *end)
-        ended = self.ended_replies().keys() - ended_before.keys()
-        assert ended == ({claim.reply_id} if owned else set())
+        assert self.answered() == answered_before + owned
         if owned:
-            self.final[claim.reply_id] = self.partial.pop(claim.reply_id) + text
+            self.partial[claim.reply_id] += text
+            self.note_end()
 
     @rule(worker=consumes(workers), repeat=repeats)
     def release(self, worker, repeat):
@@ -276,6 +322,24 @@ class Sessions(RuleBasedStateMachine):
         self.client.zadd(QUEUED, {self.token: LONG_AGO}, xx=True)
         self.cached = None
 
+    @precondition(lambda self: self.sent)
+    @rule()
+    def save(self):
+        """Redis writes its file."""
+        client = self.binary
+        self.file = {k: (max(0, client.pttl(k)), client.dump(k)) for k in client.keys("*")}
+        self.at_save = copy.deepcopy({name: getattr(self, name) for name in KNOWN})
+
+    @precondition(lambda self: self.file)
+    @rule()
+    def restart_redis(self):
+        """Redis dies and comes back from its file. The workers and clients do not notice."""
+        self.client.flushall()
+        for key, (expiry, value) in self.file.items():
+            self.binary.restore(key, expiry, value)
+        vars(self).update(copy.deepcopy(self.at_save))
+        self.cached = None
+
     @precondition(lambda self: not self.gone and len(self.sent) > MANY_MESSAGES)
     @rule()
     def expire(self):
@@ -294,10 +358,12 @@ class Sessions(RuleBasedStateMachine):
         refused = [
             lambda: mailbox.accept(token, new_id(), "hello"),
             lambda: mailbox.retry(token, self.sent[-1]),
+            lambda: mailbox.retry(token, self.sent[-1], "hello"),
+            lambda: mailbox.continue_reply(token, self.sent[-1]),
             lambda: self.store.erase(token),
         ]
         unsuccessful = [
-            lambda: mailbox.stop(token, self.sent[-1]),
+            lambda: mailbox.stop(token, self.sent[-1]).stopped,
             lambda: mailbox.claim(token, new_id(), 40),
             lambda: mailbox.restart(token, lease_id, 1),
             lambda: mailbox.release(token, lease_id),
@@ -311,7 +377,26 @@ class Sessions(RuleBasedStateMachine):
         except SessionGone:
             assert step in refused
 
-    # What the rules and invariants read
+    # What the rules and invariants read and write
+
+    def note_end(self) -> None:
+        """Note that the reply being generated has ended."""
+        text = "".join(self.partial.values())
+        reply = self.stored["document"]["messages"][2 * self.answered() - 1]
+        if not text and self.old_reply:
+            assert reply == self.old_reply
+            text = self.old_reply["msg"].removeprefix(BOT)
+        else:
+            assert reply["id"] in self.partial or not text
+        self.final[reply["id"]] = text
+        self.old_reply = None
+        self.partial.clear()
+        self.kept.clear()
+
+    def in_step(self, worker: Worker) -> bool:
+        """Whether Redis has all that it has confirmed to a worker, not an older state."""
+        state = self.stored["state"]
+        return (state["attempt"], state["n"]) == (str(worker.attempt), str(worker.deltas))
 
     def has_lease(self, worker: Worker) -> bool:
         """Whether the worker owns the lease, which only the worker of the last claim can."""
@@ -376,7 +461,7 @@ class Sessions(RuleBasedStateMachine):
 
     def answered(self) -> int:
         """Return the number of human messages whose reply has ended."""
-        return int(self.stored["state"]["answered"])
+        return int(self.stored["state"].get("answered", 0))
 
     def unanswered(self) -> list[str]:
         """Return the ids of the human messages without a reply that has ended."""
@@ -386,10 +471,10 @@ class Sessions(RuleBasedStateMachine):
         """Whether the session should have an expiry."""
         return self.ttl > 0 and not self.unanswered()
 
-    def ended_replies(self) -> dict[str, str]:
-        """Return the message that each reply answers, by the reply's id."""
-        messages = (self.document() or {"messages": []})["messages"]
-        return {m["id"]: m["reply_to"] for m in messages if m.get("status") in ENDED}
+    def last_exchange(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Return the last human message, and its reply if it has one."""
+        *_, before, last = [{}, *self.stored["document"]["messages"]]
+        return (before, last) if "reply_to" in last else (last, None)
 
     @contextmanager
     def nothing_changes(self) -> Iterator[None]:
@@ -439,7 +524,9 @@ class Sessions(RuleBasedStateMachine):
                 assert reply["msg"] == BOT
                 assert (self.stored["text"] or "") == self.partial.get(reply["id"], "")
             else:
-                assert set(state) <= {"answered", "rev", "retried"}
+                assert set(state) <= {"answered", "rev", "request", "ended", "old_reply"}
+            old_reply = json.loads(state.get("old_reply", "null"))
+            assert old_reply == self.old_reply
             assert [message["id"] for message in rest] == self.unanswered()
             assert all(message["msg"].startswith(HUMAN) for message in rest)
 

@@ -81,6 +81,31 @@ def test_the_model_may_be_on_any_host(url):
     assert load_settings({"MODEL_URL": url}).model_url == url
 
 
+def test_headers_are_a_json_object():
+    env = {"MODEL_HEADERS": '{"api-key": "k", "X-Title": "caf\u00e9, = \\"{}\\""}'}
+    settings = load_settings(env)
+    assert settings.model_headers == {"api-key": "k", "X-Title": 'caf\u00e9, = "{}"'}
+    assert load_settings({}).model_headers == {}
+
+
+def test_the_second_model_has_an_address_a_name_a_key_and_headers_of_its_own():
+    first = {
+        "MODEL_URL": "http://first/v1",
+        "MODEL_NAME": "first",
+        "HUGGINGFACE_INFERENCE_TOKEN": "first",
+        "MODEL_HEADERS": '{"api-key": "first"}',
+    }
+    assert load_settings(first).of_fallback() is None
+    second = load_settings({**first, "MODEL_FALLBACK_URL": "http://second/v1"}).of_fallback()
+    assert (second.model_url, second.model_name) == ("http://second/v1", "first")
+    assert (second.model_token, second.model_headers) == (None, {})  # they are for the first
+    own = {"MODEL_FALLBACK_NAME": "b", "MODEL_FALLBACK_TOKEN": "c"}
+    own |= {"MODEL_FALLBACK_URL": "http://second/v1", "MODEL_FALLBACK_HEADERS": '{"d": "e"}'}
+    second = load_settings({**first, **own}).of_fallback()
+    assert (second.model_name, second.model_token) == ("b", "c")
+    assert second.model_headers == {"d": "e"}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -92,6 +117,20 @@ def test_the_model_may_be_on_any_host(url):
         ("MODEL_URL", "http://"),
         ("MODEL_URL", "http://two words/"),
         ("MODEL_URL", "https://api-inference.huggingface.co/models/EleutherAI/gpt-j-6B"),
+        ("MODEL_FALLBACK_URL", "localhost:8000"),
+        ("MODEL_FALLBACK_URL", "https://api-inference.huggingface.co/models/EleutherAI/gpt-j-6B"),
+        ("MODEL_HEADERS", "api-key: hush"),
+        ("MODEL_HEADERS", '["hush"]'),
+        ("MODEL_HEADERS", '{"api-key": 7}'),
+        ("MODEL_HEADERS", '{"api-key": null}'),
+        ("MODEL_HEADERS", '{"": "hush"}'),
+        ("MODEL_HEADERS", '{"api key": "hush"}'),
+        ("MODEL_HEADERS", '{"api-key": "hush\\r\\nHost: elsewhere"}'),
+        ("MODEL_HEADERS", '{"api-key": " hush"}'),
+        ("MODEL_HEADERS", '{"api-key": "hush \u2028"}'),
+        ("MODEL_HEADERS", '{"Content-Length": "5"}'),
+        ("MODEL_HEADERS", "[" * 100000),
+        ("MODEL_FALLBACK_HEADERS", "hush"),
         ("MODEL_TIMEOUT", "0"),
         ("MODEL_TIMEOUT", "nan"),
         ("MODEL_USE_CACHE", "perhaps"),
@@ -106,10 +145,19 @@ def test_the_error_for_a_bad_value_names_the_variable(name, value):
     with pytest.raises(SettingsError, match=f"^{name}: ") as raised:
         load_settings({name: value})
     assert "\n" not in str(raised.value)
+    assert "hush" not in str(raised.value)
 
 
 def test_no_secret_is_in_the_repr_or_in_an_error():
-    env = {"REDIS_URL": "redis://:hush@h", "HUGGINGFACE_INFERENCE_TOKEN": "hush"}
+    env = {
+        "REDIS_URL": "redis://:hush@h",
+        "HUGGINGFACE_INFERENCE_TOKEN": "hush",
+        "MODEL_URL": "http://h/v1?key=hush",
+        "MODEL_HEADERS": '{"api-key": "hush"}',
+        "MODEL_FALLBACK_URL": "http://h/v1?key=hush",
+        "MODEL_FALLBACK_TOKEN": "hush",
+        "MODEL_FALLBACK_HEADERS": '{"api-key": "hush"}',
+    }
     assert "hush" not in repr(load_settings(env))
     with pytest.raises(SettingsError) as raised:
         load_settings({"REDIS_URL": "redis://:hush@h:port"})

@@ -3,7 +3,7 @@
 from tests.chaos import chaos
 
 
-def test_nothing_is_lost_twice_out_of_order_or_torn_while_anything_dies():
+def test_no_reply_is_lost_duplicated_reordered_or_incomplete_while_processes_are_killed():
     outcome = chaos(seconds=20.0, seed=4, users=12)
     assert outcome.broken() == []
     assert len(outcome.kills) >= 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -100,3 +101,23 @@ def test_a_retry_that_is_stopped_while_queued_replaces_the_old_reply_at_all_clie
         talker.send(type="stop")
         assert listener.until_answered(message_id)["status"] == "stopped"
     assert listener.reply_to(message_id)["status"] == "stopped"
+
+
+def test_a_slot_that_becomes_free_takes_the_next_session_without_a_pause(system):
+    busy = sessions(system, 2)
+    waiting = sessions(system, 12)
+    with directives.held(system, at=0) as one, directives.held(system, at=0) as two:
+        busy[0].say(one.ask)
+        busy[1].say(two.ask)
+        one.wait()
+        two.wait()
+        messages = [socket.say("hello") for socket in waiting]
+        for socket in waiting:
+            socket.until_type("ack")
+        released = time.monotonic()
+        one.release()
+        for socket, message_id in zip(waiting, messages, strict=True):
+            socket.until_answered(message_id)
+        took = time.monotonic() - released
+    # A worker that waited for Celery's next timer would take half a second a session.
+    assert took < 0.25 * len(waiting)

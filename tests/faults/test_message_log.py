@@ -84,7 +84,7 @@ def test_what_is_logged_of_the_model_names_the_message_and_the_model_is_sent_its
     refused = client.say(directives.status(400))
     client.until_answered(refused)
     asked = requests.get(f"{system.standin.url}/requests", timeout=20).json()
-    assert refused in [request["request_id"] for request in asked]
+    assert refused in [request["headers"].get("X-Request-Id") for request in asked]
     about = [record for record in system.records() if record.get("message_id") == refused]
     [warning] = [record for record in about if record["level"] == "warning"]
     assert "model_refused" in warning["event"]

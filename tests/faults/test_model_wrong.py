@@ -23,7 +23,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.mark.parametrize(
     ("fault", "code", "requests"),
     [
-        ("event:3", "model_refused", 1),
         ("cut:3", "model_unavailable", MAX_TRIES),
         ("error:3", "model_unavailable", MAX_TRIES),
     ],

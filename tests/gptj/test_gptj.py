@@ -73,6 +73,15 @@ def system(env, tmp_path_factory) -> Iterator[System]:
         yield system
 
 
+@pytest.mark.parametrize("path", ["", "/v1/"])
+def test_a_shell_finds_its_completions_behind_a_base_address(env, path):
+    base = env["MODEL_URL"].removesuffix("/v1/completions")
+    code, output, error = ask("Hello", **{**env, "MODEL_URL": base + path})
+    assert code == 0
+    assert output.strip()
+    assert f"({base}/v1/completions is asked, " in error
+
+
 def test_a_shell_gets_the_same_answer_each_time(env):
     first, second = (ask("Hello", MAX_NEW_TOKENS="20", **env) for _ in range(2))
     code, output, error = first

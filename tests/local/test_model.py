@@ -110,7 +110,16 @@ def test_a_shell_asks_it_by_any_name(url):
     assert output.strip()
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completion", "/", "/health"])
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/"])
+def test_a_shell_finds_its_chat_behind_a_base_address(url, path):
+    code, output, error = shell("Say hello.", MODEL_URL=url + path, MAX_NEW_TOKENS="9")
+    assert code == 0
+    assert output.strip()
+    assert f"({url}/v1/chat/completions is asked, " in error
+    assert model.NAME in error
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completion", "/health"])
 def test_a_shell_gets_a_message_about_a_wrong_path(url, path):
     code, _, error = shell("Say hello.", MODEL_URL=url + path)
     assert code == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -60,10 +60,27 @@ class ScriptedModel:
     def __init__(self, script: Callable[[Call], Iterator[Any]]) -> None:
         self._script = script
         self.asked: list[str] = []  # the last line of each prompt
+        self.partial, self.kept_text = "", ""  # of the last call
 
-    def answer(self, lines: Any, partial: str, call: Call) -> Iterator[Any]:
+    def answer(self, lines: Any, partial: str, call: Call, *, kept_text: str = "") -> Iterator[Any]:
         self.asked.append(lines[-1].text)
+        self.partial, self.kept_text = partial, kept_text
         yield from self._script(call)
+
+
+class RecordingQueue:
+    """Celery's queue, as a list of the tokens that are enqueued."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.tasks_left = 0  # that no worker has taken
+
+    def enqueue(self, tokens: Sequence[str]) -> bool:
+        self.tokens += tokens
+        return True
+
+    def length(self) -> int:
+        return self.tasks_left
 
 
 def wait_until_cancelled(call: Call) -> None:

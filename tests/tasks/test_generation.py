@@ -11,8 +11,8 @@ import pytest
 from chat.errors import Internal, ModelRefused, RedisUnavailable
 from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
 from tasks.generation import Generation
-from tasks.models import Restart
-from tests.chat.mailbox_steps import must_claim, published_events, send, texts
+from tasks.models import Finished, Restart, Thinking
+from tests.chat.mailbox_steps import answer, must_claim, published_events, send, texts
 from tests.tasks.conftest import ScriptedModel, wait_until_cancelled
 
 STEP = re.compile(r"^(first_delta|restarted|finished|released|interrupted|lease_lost) ")
@@ -232,6 +232,59 @@ def test_a_restart_drops_the_text_and_begins_the_next_attempt(
     assert texts(store, token)[1] == "Bot: three four"
     starts = [json.loads(event.frame) for event in events if event.type == "start"]
     assert [start["attempt"] for start in starts] == [2]
+
+
+def test_a_continued_reply_asks_the_model_to_keep_its_text(mailbox, writer, store, token, clock):
+    message_id = send(mailbox, token, "hello")
+    answer(mailbox, token, "Once upon", finish="length")
+    mailbox.continue_reply(token, message_id)
+    generation = Generation(mailbox, writer, must_claim(mailbox, token), TIMEOUT)
+    model = ScriptedModel(lambda call: iter([" a", " time", Finished("length", "gpt-j")]))
+    assert generation.run(model, HISTORY_WINDOW).owned
+    assert (model.partial, model.kept_text) == ("Once upon", "Once upon")
+    ended = reply(store, token)
+    assert (ended["msg"], ended["finish"]) == ("Bot: Once upon a time", "length")
+    assert ended["model"] == "gpt-j"
+
+
+def test_a_restart_of_a_continued_reply_drops_only_what_is_new(
+    mailbox, writer, store, token, clock
+):
+    message_id = send(mailbox, token, "hello")
+    answer(mailbox, token, "Once", finish="length")
+    mailbox.continue_reply(token, message_id)
+
+    def script(call):
+        yield " more"
+        writer.write()
+        yield Restart()
+        yield " upon"
+        writer.write()
+        yield " a time"
+
+    generation = Generation(mailbox, writer, must_claim(mailbox, token), TIMEOUT)
+    assert run(generation, script).owned
+    assert texts(store, token)[1] == "Bot: Once upon a time"
+
+
+def test_a_reply_that_is_not_continued_may_be_replaced(generation):
+    model = ScriptedModel(lambda call: iter(["Hi"]))
+    generation.run(model, HISTORY_WINDOW)
+    assert model.kept_text == ""
+
+
+def test_a_model_that_thinks_is_published_and_redis_may_be_away(
+    generation, client, token, unreliable
+):
+    def script(call):
+        yield Thinking()
+        unreliable.lost_requests = 1
+        yield Thinking()
+        yield "Hi"
+
+    with published_events(client, token) as events:
+        assert run(generation, script).owned
+    assert [event.type for event in events] == ["thinking", "delta", "reply"]
 
 
 # What the log says of the end

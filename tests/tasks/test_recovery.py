@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import pytest
-from celery import Celery
-from kombu import Queue
 
 from chat.session_store import QUEUED
-from tasks.queue_entry import QUEUE
 from tasks.recovery import Recovery
 from tests.chat.mailbox_steps import end_lease, must_claim, send
+from tests.tasks.conftest import RecordingQueue
 
 CONCURRENCY = 3
 
 
 @pytest.fixture
-def enqueued(monkeypatch) -> list[str]:
-    """The sessions for which recovery enqueued a task."""
-    tokens: list[str] = []
-    monkeypatch.setattr("tasks.recovery.enqueue_reply", tokens.append)
-    return tokens
+def queue() -> RecordingQueue:
+    return RecordingQueue()
 
 
 @pytest.fixture
-def recovery(client, mailbox):
-    """Recovery with a broker on the Redis of the test."""
-    server = client.connection_pool.connection_kwargs
-    app = Celery(
-        broker=f"redis://{server['host']}:{server['port']}",
-        amqp="tasks.kombu_transport:AMQP",
-        set_as_current=False,
-    )
-    app.conf.worker_concurrency = CONCURRENCY
-    app.conf.task_queues = [Queue(QUEUE, no_declare=True)]
-    yield Recovery(app, mailbox)
-    app.close()
+def enqueued(queue) -> list[str]:
+    """The sessions for which recovery enqueued a task."""
+    return queue.tokens
+
+
+@pytest.fixture
+def recovery(mailbox, queue) -> Recovery:
+    return Recovery(mailbox, queue, max_sessions=CONCURRENCY)
 
 
 def recover(recovery, client):
@@ -88,13 +79,13 @@ def test_one_recovery_enqueues_no_more_tasks_than_the_worker_has_threads(
 
 
 def test_tasks_that_are_still_in_the_queue_are_not_enqueued_again(
-    recovery, enqueued, mailbox, store, client
+    recovery, queue, enqueued, mailbox, store, client
 ):
     for _ in range(2):
         session_queued_long_ago(mailbox, store, client)
-        client.lpush(QUEUE, "a task")
+    queue.tasks_left = 2
     recover(recovery, client)
     assert enqueued == []
-    client.rpop(QUEUE)  # one of the two tasks is lost
+    queue.tasks_left = 1  # one of the two tasks is lost
     recover(recovery, client)
     assert len(enqueued) == 1

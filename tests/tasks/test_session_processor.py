@@ -7,25 +7,27 @@ import pytest
 from chat.errors import ModelTimeout
 from tasks.session_processor import SessionProcessor
 from tests.chat.mailbox_steps import must_claim, send, texts
-from tests.tasks.conftest import ScriptedModel
+from tests.tasks.conftest import RecordingQueue, ScriptedModel
 
 
 @pytest.fixture
-def enqueued(monkeypatch) -> list[str]:
+def queue() -> RecordingQueue:
+    return RecordingQueue()
+
+
+@pytest.fixture
+def enqueued(queue) -> list[str]:
     """The sessions for which the processor enqueued a task."""
-    tokens: list[str] = []
-    monkeypatch.setattr("tasks.session_processor.enqueue_reply", tokens.append)
-    return tokens
+    return queue.tokens
 
 
 @pytest.fixture
-def processor(mailbox, writer):
+def processor(mailbox, queue, writer):
     """Return a function that makes a processor with a scripted model."""
 
     def make(script):
-        return SessionProcessor(
-            mailbox, ScriptedModel(script), writer, history_window=4, timeout=60.0
-        )
+        model = ScriptedModel(script)
+        return SessionProcessor(mailbox, queue, model, writer, history_window=4, timeout=60.0)
 
     return make
 

@@ -1,4 +1,4 @@
-"""The commands at the prompt: /retry, /new, /export, /help."""
+"""The commands at the prompt: /retry, /continue, /edit, /new, /export, /help."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_failed_reply_has_a_reason_and_can_be_retried(system, ada, token_file)
 
 def test_a_finished_reply_can_be_retried(system, ada, token_file):
     ada.types("/retry")
-    ada.sees("There is no message to retry yet.")
+    ada.sees("There is no message yet.")
     ada.is_asked()
     ada.types("hello")
     ada.sees("echo: hello")
@@ -32,6 +32,61 @@ def test_a_finished_reply_can_be_retried(system, ada, token_file):
     ada.is_asked()
     assert ada.screen.count("Bot: echo: hello") == 2
     assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
+
+
+def test_a_reply_that_was_cut_is_continued(system, ada, token_file):
+    ada.types("/continue")
+    ada.sees("There is no message yet.")
+    ada.is_asked()
+    ada.types(directives.cut(4, number=4))
+    ada.sees("echo: please w0 w1")
+    ada.sees("The model's limit has cut the reply. (/continue)")
+    ada.is_asked()
+    ada.types("/continue")
+    ada.sees("w2 w3")
+    ada.is_asked()
+    ada.types("/continue")
+    ada.sees("The last reply is complete. /retry generates another one.")
+    ada.is_asked()
+    assert saved_messages(system.web.url, token_file)[1:] == ["Bot: echo: please w0 w1 w2 w3"]
+
+
+def test_the_last_message_is_edited_with_the_command_or_at_the_prompt(system, ada, token_file):
+    ada.types("hello")
+    ada.sees("echo: hello")
+    ada.is_asked()
+    ada.types("/edit hello there")
+    ada.sees("echo: hello there")
+    ada.is_asked()
+    ada.types("/edit")
+    ada.sees("/edit hello there")  # to be edited
+    ada.types(" again")
+    ada.sees("echo: hello there again")
+    ada.is_asked()
+    messages = saved_messages(system.web.url, token_file)
+    assert messages == ["Human: hello there again", "Bot: echo: hello there again"]
+
+
+def test_an_edit_that_the_server_refuses_has_a_reason(system, ada, token_file):
+    ada.types("hello")
+    ada.sees("echo: hello")
+    ada.is_asked()
+    ada.types("/edit " + "x " * 2001)
+    ada.sees("too long")
+    ada.is_asked()
+    assert saved_messages(system.web.url, token_file) == ["Human: hello", "Bot: echo: hello"]
+
+
+def test_a_model_that_thinks_is_announced(system, ada, token_file):
+    with directives.held(system, at=0) as hold:
+        ada.types(hold.ask)
+        hold.wait()
+        token = token_file.read_text().strip()
+        human, reply = history(system.web.url, token)
+        directives.publish_thinking(system, token, reply["id"], human["id"])
+        ada.sees("thinking…")
+        hold.release()
+        ada.sees(hold.text)
 
 
 def test_a_new_chat_leaves_the_old_one_as_it_is(system, ada, token_file):
@@ -70,7 +125,7 @@ def test_an_export_is_markdown_in_a_new_file(ada, tmp_path):
 
 def test_help_lists_the_commands_and_others_are_refused(system, ada, token_file):
     ada.types("/help")
-    for command in ("/retry", "/new", "/export", "/quit"):
+    for command in ("/retry", "/continue", "/edit", "/new", "/export", "/quit"):
         ada.sees(command)
     ada.is_asked()
     ada.types("/dance on the table")

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from terminal.conversation import NO_WORKER, Conversation, Reply
+from terminal.conversation import NO_WORKER, THINKING, Conversation, Reply
 from terminal.frames import GapError, apply_frame
 from tests.terminal.recording import FRAMES, POINTS, history_after
 
@@ -128,3 +128,52 @@ def test_unknown_frames_change_nothing():
     partial = folded(PARTIAL)
     for frame in ({"type": "weather"}, {"type": "error", "code": "invalid", "msg": "No."}):
         assert apply_frame(partial, frame) == partial
+
+
+def test_a_continued_reply_streams_again_from_its_text():
+    cut = folded([HISTORY, {**DONE, "finish": "length"}])
+    assert cut.exchange("h1").reply.cut
+    started = folded([{**START, "msg": "Hi!", "n": 1}], cut)
+    assert started.exchange("h1").reply == Reply("b1", "Hi!", n=1)
+    longer = folded([{"type": "delta", "id": "b1", "n": 1, "text": " You"}], started)
+    assert longer.exchange("h1").reply.msg == "Hi! You"
+    with pytest.raises(GapError):
+        folded([{"type": "delta", "id": "b1", "n": 2, "text": "?"}], started)
+
+
+@pytest.mark.parametrize(
+    ("reply", "cut"),
+    [
+        (Reply("b1", "Hi", status="done", finish="length"), True),
+        (Reply("b1", "Hi", status="done", finish="stop"), False),
+        (Reply("b1", "", status="stopped"), True),
+        (Reply("b1", "Hi", status="failed"), True),
+        (Reply("b1", "", status="failed"), False),
+        (Reply("b1", "Hi"), False),
+    ],
+)
+def test_a_reply_can_be_continued_if_it_was_cut_or_stopped_or_failed_with_text(reply, cut):
+    assert reply.cut == cut
+
+
+def test_an_acknowledged_continue_makes_the_message_unanswered():
+    stopped = folded([HISTORY, {**DONE, "status": "stopped"}])
+    assert stopped.unanswered() is None
+    assert stopped.with_open_reply("h1").unanswered().id == "h1"
+    assert folded(PARTIAL).with_open_reply("h1") == folded(PARTIAL)
+
+
+def test_a_model_thinks_until_there_is_text_and_never_about_a_reply_that_has_ended():
+    thinking = {"type": "thinking", "id": "b1", "reply_to": "h1"}
+    waiting = folded([HISTORY, START, thinking])
+    assert waiting.exchange("h1").wait_reason == THINKING
+    delta = {"type": "delta", "id": "b1", "n": 0, "text": "Hi"}
+    assert folded([delta], waiting).exchange("h1").wait_reason == ""
+    assert folded([HISTORY, DONE, thinking]).exchange("h1").wait_reason == ""
+    assert folded([HISTORY, {**thinking, "reply_to": "elsewhere"}]) == folded([HISTORY])
+
+
+def test_an_old_reply_comes_back_in_the_place_of_the_one_that_failed():
+    failed = {"type": "error", "code": "model_timeout", "msg": "Too slow.", "reply_to": "h1"}
+    back = folded([HISTORY, {**START, "id": "b2"}, failed, DONE])
+    assert back.exchanges == folded([HISTORY, DONE]).exchanges

@@ -78,7 +78,7 @@ def test_a_ctrl_c_after_a_reply_does_not_stop_the_next_one(system, monkeypatch):
 
         def snapshot(self):
             snapshot = super().snapshot()
-            if not self.pressed and snapshot.conversation.exchanges and not snapshot.frame_due:
+            if not self.pressed and snapshot.conversation.exchanges and not snapshot.expects_frame:
                 self.pressed = True
                 os.kill(os.getpid(), signal.SIGINT)
             return snapshot
@@ -168,7 +168,7 @@ def test_a_silent_model_is_mentioned_once(system, ada):
 
 def test_the_end_of_a_chat_is_reported_and_a_command_begins_another(system, ada, token_file):
     erase(system.web.url, token_file)
-    ada.sees("This chat has expired or was erased. /new starts another one.")
+    ada.sees("This chat has expired or was erased. /new starts a new chat.")
     ada.types("hello?")
     ada.sees("This chat has expired or was erased.")
     ada.is_asked()
@@ -184,6 +184,6 @@ def test_a_retry_in_an_erased_chat_is_refused(system, ada, token_file):
     ada.sees("echo: hello")
     ada.is_asked()
     erase(system.web.url, token_file)
-    ada.sees("/new starts another one.")
+    ada.sees("/new starts a new chat.")
     ada.types("/retry")
     ada.sees("This chat has expired or was erased.")

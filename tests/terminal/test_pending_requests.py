@@ -48,6 +48,20 @@ def test_a_reply_that_failed_before_it_had_an_id_is_recognized_by_its_error():
     assert is_confirmed(retry(""), Reply("b2", "Hi!", status="done"))
 
 
+@pytest.mark.parametrize(
+    ("reply", "confirmed"),
+    [
+        (Reply("b1", "Once", status="stopped"), False),
+        (Reply("b1", "Once", n=1), True),
+        (Reply("b1", "Once upon", status="stopped"), True),
+        (Reply("b1", "Once", status="done", finish="stop"), True),
+    ],
+)
+def test_a_continue_is_confirmed_by_a_reply_that_streams_is_longer_or_complete(reply, confirmed):
+    request = PendingRequest({"type": "continue", "id": "h1"}, sent=True, old_text="Once")
+    assert is_confirmed(request, reply) == confirmed
+
+
 def test_a_history_removes_the_confirmed_requests_and_leaves_the_others_in_order():
     requests = PendingRequests()
     for number in range(4):

@@ -110,7 +110,7 @@ def test_a_withdrawn_message_is_not_sent_again_and_the_next_one_waits_for_the_de
     assert client.snapshot().postponed.code == "rate_limited"
     client.stop()
     assert client.snapshot().refused == {first: "Your message is withdrawn."}
-    assert not client.snapshot().frame_due
+    assert not client.snapshot().expects_frame
     client.send_message("something else")
     assert 20 < client.snapshot().postponed.seconds <= 36
     assert [message["id"] for message in frames_in(received)] == [first]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from terminal.conversation import NO_WORKER, Conversation, Exchange, Reply
+from terminal.conversation import NO_WORKER, THINKING, Conversation, Exchange, Reply
 from terminal.frames import apply_frame
 from terminal.snapshot import Postponed, Snapshot
 from terminal.styles import clean
@@ -59,7 +59,7 @@ def test_a_recorded_session_is_printed_completely_and_once_wherever_the_connecti
 
 def test_a_message_that_was_typed_here_is_not_printed_again():
     transcript = Transcript()
-    transcript.typed("h1")
+    transcript.typed("h1", "Hello")
     assert printed(transcript, snapshot_of(exchange())) == ""
     assert (
         printed(transcript, snapshot_of(exchange(Reply("b1", "Hi!", status="done"))))
@@ -126,7 +126,7 @@ def test_a_failure_is_printed_once_although_the_history_gives_the_reply_an_id():
 @pytest.mark.parametrize(
     ("delayed", "reason"),
     [
-        (exchange(position=3), "Messages that are answered before this one: 3."),
+        (exchange(position=3), "3 messages are ahead of yours."),
         (exchange(wait_reason="busy"), "The model is busy; the reply will come."),
         (
             exchange(wait_reason="model_unavailable"),
@@ -183,7 +183,7 @@ def test_a_refusal_is_printed_once():
 
 def test_an_unsent_message_is_mentioned_when_the_chat_ends():
     text = printed(Transcript(), snapshot_of(state="ended", reason="It is over.", pending=("h1",)))
-    assert text == "· It is over. Your message was not sent. /new starts another one.\n"
+    assert text == "· It is over. Your message was not sent. /new starts a new chat.\n"
 
 
 def test_at_the_prompt_only_finished_replies_are_printed():
@@ -205,3 +205,73 @@ def test_no_control_character_reaches_the_terminal():
     text = printed(Transcript(), Snapshot(name, "ended", hostile, refused={"h2": hostile}))
     assert "\x1b" not in text
     assert text.count("owned") == 6
+
+
+def test_a_continued_reply_is_printed_from_where_it_was_cut():
+    text = printed(
+        Transcript(),
+        snapshot_of(exchange(Reply("b1", "Once", 0, "done", finish="length"))),
+        snapshot_of(exchange(Reply("b1", "Once", 1))),
+        snapshot_of(exchange(Reply("b1", "Once upon", 2))),
+        snapshot_of(exchange(Reply("b1", "Once upon", 0, "done", finish="stop"))),
+    )
+    assert text == (
+        "Ada: Hello\nBot: Once\n· The model's limit has cut the reply. (/continue)\n"
+        "Bot (continued):  upon\n"
+    )
+
+
+def test_a_continuation_that_fails_or_is_stopped_says_so():
+    stopped = Reply("b1", "Once", 0, "stopped")
+    text = printed(
+        Transcript(),
+        snapshot_of(exchange(stopped)),
+        snapshot_of(exchange(Reply("b1", "Once", 1))),
+        snapshot_of(exchange(Reply("b1", "Once", 1, "failed", "No model."))),
+        snapshot_of(exchange(Reply("b1", "Once", 1))),
+        snapshot_of(exchange(stopped)),
+    )
+    assert text == (
+        "Ada: Hello\nBot: Once\n· Stopped.\n"
+        "· The reply failed: No model. (/retry or /continue)\n· Stopped.\n"
+    )
+
+
+def test_an_old_reply_that_comes_back_is_not_printed_again():
+    old, failed = Reply("b1", "Hi!", 0, "done"), Reply("b2", "", 0, "failed", "No model.")
+    text = printed(
+        Transcript(),
+        snapshot_of(exchange(old)),
+        snapshot_of(exchange(retries=1)),
+        snapshot_of(exchange(Reply("b2"), retries=1)),
+        snapshot_of(exchange(failed, retries=1)),
+        snapshot_of(exchange(old, retries=1)),
+        snapshot_of(exchange(old, retries=1)),
+    )
+    assert text == (
+        "Ada: Hello\nBot: Hi!\n· The reply failed: No model. (/retry)\n"
+        "· The earlier reply is kept.\n"
+    )
+
+
+def test_a_new_text_of_a_message_is_printed_unless_it_was_typed_here():
+    reply = Reply("b1", "Hi!", 0, "done")
+    edited = Exchange("h1", "Goodbye", reply=Reply("b2", "Bye", 0, "done"))
+    transcript = Transcript()
+    assert printed(transcript, snapshot_of(exchange(reply))) == "Ada: Hello\nBot: Hi!\n"
+    text = printed(transcript, snapshot_of(Exchange("h1", "Goodbye")), snapshot_of(edited))
+    assert text == "Ada: Goodbye\nBot: Bye\n"
+    transcript.typed("h1", "Once more")
+    text = printed(transcript, snapshot_of(edited), snapshot_of(Exchange("h1", "Once more")))
+    assert text == ""
+
+
+def test_a_model_that_thinks_is_mentioned_once_until_there_is_text():
+    thinking = exchange(Reply("b1"), wait_reason=THINKING)
+    text = printed(
+        Transcript(),
+        snapshot_of(thinking),
+        snapshot_of(thinking),
+        snapshot_of(exchange(Reply("b1", "Hi", 1))),
+    )
+    assert text == "Ada: Hello\n· The model is thinking…\nBot: Hi"

@@ -20,7 +20,7 @@ def _a_tenth_of_all_times(monkeypatch):
     for module, name in (
         (keepalive, "MAX_CHECK_GAP"),
         (keepalive, "PONG_TIMEOUT"),
-        (keepalive, "PING_AFTER_DUE"),
+        (keepalive, "PING_AFTER_EXPECTED"),
         (keepalive, "PING_AFTER_IDLE"),
         (websocket_client, "CHECK_INTERVAL"),
         (websocket_client, "STALL_TIMEOUT"),
@@ -73,7 +73,7 @@ def test_any_frame_that_follows_a_ping_keeps_the_connection(answer):
 
 def test_a_large_frame_over_a_slow_network_is_received_although_no_other_comes_meanwhile():
     text = json.dumps({"type": "history", "messages": ["x" * 400]})
-    seconds = 2.5 * (keepalive.PING_AFTER_DUE + keepalive.PONG_TIMEOUT)
+    seconds = 2.5 * (keepalive.PING_AFTER_EXPECTED + keepalive.PONG_TIMEOUT)
 
     def serve(connection, _):
         frame = text_frame(text)

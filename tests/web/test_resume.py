@@ -17,7 +17,7 @@ from tests.processes import wait_until
 from web.subscribers.registry import SubscriberRegistry
 from web.subscribers.relay import Relay
 from web.subscribers.resync import Resync
-from web.subscribers.subscriber import Subscriber
+from web.subscribers.subscriber import Services, Subscriber
 
 CUTS = 100
 
@@ -95,7 +95,8 @@ def test_a_history_that_was_read_before_the_relay_was_back_is_read_again(client)
     resync = Resync(store, subscribers)
     relay = Relay(client, subscribers, resync)
     token = store.create("Ada").token
-    slow, other = (MessageCount(None, token, resync.request) for _ in range(2))
+    services = Services(None, resync.request, None)
+    slow, other = (MessageCount(None, token, services) for _ in range(2))
     try:
         with slow.buffering():
             relay.subscribe(slow)

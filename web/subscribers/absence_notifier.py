@@ -1,4 +1,4 @@
-"""Notifies clients whose messages wait while no worker is there, and logs that none is there."""
+"""Notifies clients whose messages wait while no worker is running, and logs that none is there."""
 
 from __future__ import annotations
 

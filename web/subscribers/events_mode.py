@@ -92,7 +92,9 @@ class EventsSubscriber(Subscriber):
                 case "message":
                     self._accept(request["id"], request["msg"])
                 case "retry":
-                    self._retry(request["id"])
+                    self._retry(request["id"], request.get("msg"))
+                case "continue":
+                    self._continue(request["id"])
                 case "stop":
                     self.services.actions.stop(self.token, request.get("id"))
         except ChatError as error:
@@ -104,9 +106,15 @@ class EventsSubscriber(Subscriber):
             self._acknowledge(message_id, position)
         self.services.request_absence_check(self)
 
-    def _retry(self, message_id: str) -> None:
+    def _retry(self, message_id: str, text: str | None) -> None:
         with self.buffering():
-            position = self.services.actions.retry(self.token, message_id)
+            position = self.services.actions.retry(self.token, message_id, text)
+            self._acknowledge(message_id, position)
+        self.services.request_absence_check(self)
+
+    def _continue(self, message_id: str) -> None:
+        with self.buffering():
+            position = self.services.actions.continue_reply(self.token, message_id)
             self._acknowledge(message_id, position)
         self.services.request_absence_check(self)
 

@@ -19,18 +19,22 @@ from web.transport.websocket import WebSocket
 
 _PLAIN = PlainSchema()
 
+# How a reply has ended: its id, status and length. It ends again after it was continued.
+_Ended = tuple[str, str, int]
+
 
 class EndedReplies(NamedTuple):
     """The replies of a session that have ended."""
 
     how_many: int
-    last_id: str  # '' if there is none
+    last: _Ended | None
 
 
 def ended_replies(session: Session) -> EndedReplies:
     """Return what a `PlainSubscriber` needs to know of the session at its handshake."""
     replies = _ended_replies(session)
-    return EndedReplies(len(replies), replies[-1]["id"] if replies else "")
+    last = _ended(replies[-1], _text(replies[-1])) if replies else None
+    return EndedReplies(len(replies), last)
 
 
 class PlainSubscriber(Subscriber):
@@ -47,17 +51,17 @@ class PlainSubscriber(Subscriber):
     ) -> None:
         """``ended`` are the replies that had ended at the handshake. They are not sent."""
         super().__init__(websocket, token, services)
-        # Only replies from this index on can be new: a retry may replace the last one.
+        # Only replies from this index on can be new: the last one may be retried or continued.
         self._first = max(0, ended.how_many - 1)
-        # The ids of those that were sent, or had ended before.
-        self._sent: set[str] = {ended.last_id}
+        # Those that were sent, or had ended before.
+        self._sent: set[_Ended] = {ended.last} if ended.last else set()
 
     def prepare_session(self, session: Session) -> Callable[[], None]:
         replies = _ended_replies(session)[self._first :]
 
         def send() -> None:
             for reply in replies:
-                self._send_reply(reply, reply["msg"].removeprefix(BOT))
+                self._send_reply(reply, _text(reply))
 
         return send
 
@@ -79,9 +83,10 @@ class PlainSubscriber(Subscriber):
             self._send(new_id(), error.msg, timestamp(), error.code)
 
     def _send_reply(self, reply: dict[str, Any], text: str) -> None:
-        if reply["id"] in self._sent:
+        ended = _ended(reply, text)
+        if ended in self._sent:
             return
-        self._sent.add(reply["id"])
+        self._sent.add(ended)
         if reply["status"] == "failed":
             self._send(
                 reply["id"], error_message(reply["error"]), reply["timestamp"], reply["error"]
@@ -94,6 +99,15 @@ class PlainSubscriber(Subscriber):
         if error:
             frame["error"] = error
         self.websocket.send(json.dumps(_PLAIN.dump(frame)))
+
+
+def _text(stored: dict[str, Any]) -> str:
+    text: str = stored["msg"].removeprefix(BOT)
+    return text
+
+
+def _ended(reply: dict[str, Any], text: str) -> _Ended:
+    return reply["id"], reply["status"], len(text)
 
 
 def _ended_replies(session: Session) -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ class SubscriberRegistry:
     """The subscribers of all sessions that have one here. Any thread may call it."""
 
     def __init__(self) -> None:
-        # Nearly every session has one subscriber here, for which a set is large.
+        # Nearly every session has one subscriber here, for which a set is large. Each tuple is
+        # replaced and never changed, so that `deliver` needs no lock.
         self._by_token: dict[str, tuple[Subscriber, ...]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the changes
 
     def add(self, subscriber: Subscriber) -> bool:
         """Add a subscriber; return whether it is the first of its session."""

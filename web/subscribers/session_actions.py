@@ -1,4 +1,4 @@
-"""What a client can do to its session: add a message, have it answered again, stop the reply."""
+"""What a client can do to its session: add a message, retry, continue or stop the reply."""
 
 from __future__ import annotations
 
@@ -33,13 +33,30 @@ class SessionActions:
         accepted = self._mailbox.accept(token, message_id, text)
         return self._log_and_dispatch(token, message_id, accepted, text)
 
-    def retry(self, token: str, message_id: str) -> int:
+    def retry(self, token: str, message_id: str, text: str | None) -> int:
         """Have the last human message answered again; return its position.
+
+        ``text`` is its new text, None to leave it as it is.
 
         Raises:
             UnknownMessage: It is not the last human message.
+            Invalid, TooLong: The text cannot be a message.
         """
-        return self._log_and_dispatch(token, message_id, self._mailbox.retry(token, message_id))
+        if text is not None:
+            text = message_text(text, self._max_message_length)
+        return self._log_and_dispatch(
+            token, message_id, self._mailbox.retry(token, message_id, text)
+        )
+
+    def continue_reply(self, token: str, message_id: str) -> int:
+        """Have the reply to the last human message continued; return its position.
+
+        Raises:
+            UnknownMessage: It is not the last human message, or its reply is complete.
+        """
+        return self._log_and_dispatch(
+            token, message_id, self._mailbox.continue_reply(token, message_id)
+        )
 
     def stop(self, token: str, message_id: str | None) -> None:
         """End the reply to the oldest unanswered message.
@@ -49,10 +66,11 @@ class SessionActions:
         message_id = message_id or self._mailbox.oldest_unanswered(token)
         if not message_id:
             return
-        must_enqueue = self._mailbox.stop(token, message_id)
-        log_step("stopped", token, message_id)
-        if must_enqueue:
-            self._dispatcher.dispatch(token, message_id)
+        outcome = self._mailbox.stop(token, message_id)
+        if outcome.stopped:
+            log_step("stopped", token, message_id)
+        if outcome.next_message_id:
+            self._dispatcher.dispatch(token, outcome.next_message_id)
 
     def _log_and_dispatch(
         self, token: str, message_id: str, accepted: Accepted, text: str | None = None

@@ -1,7 +1,7 @@
 """The frames to be written to one client: in order and bounded, and no caller waits for the client.
 
-simple-websocket 1.1.0 blocks its caller. It also ignores how much of a frame the kernel took, so
-that a client that reads slowly gets a part of a frame only.
+simple-websocket 1.1.0 blocks its caller. It also ignores that the kernel may take only a part of
+a frame, so a client that reads slowly gets truncated frames.
 """
 
 from __future__ import annotations

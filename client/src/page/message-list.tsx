@@ -1,9 +1,10 @@
-import { useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 
-import { type Chat, replyOf, retryable, unanswered } from "../chat-state";
+import { type Chat, continuable, replyOf, retryable, unanswered } from "../chat-state";
 import type { ConnectionStatus } from "../connection";
 import type { Reply } from "../frames";
 import type { SessionClient } from "../session-client";
+import { EditedMessage } from "./edited-message";
 import { ErrorBoundary } from "./error-boundary";
 import { PlainText } from "./markdown";
 import { HumanMessageView, ReplyView } from "./message";
@@ -25,11 +26,27 @@ export function MessageList({ chat, status, name, client, onEdit }: Props) {
   const { list, content, isFollowing, scrollToEnd } = useAutoScroll(chat.unsent.length);
   const pending = useMemo(() => unanswered(chat), [chat]);
   const [oldest] = pending;
-  const retried = status === "connected" && !chat.pendingRetry ? retryable(chat) : undefined;
+  const canChange = status === "connected" && !chat.pendingChange;
+  const retried = canChange ? retryable(chat) : undefined;
+  const continued = canChange ? continuable(chat) : undefined;
+  const editable = retryable(chat)?.id;
+  const [editedId, setEditedId] = useState<string>();
+  // Once the new text is accepted, or another message is the last one, there is nothing to edit.
+  useEffect(() => {
+    if (editedId !== editable) setEditedId(undefined);
+  }, [editedId, editable]);
   /** Move the focus to the list, because the button that was pressed is removed. */
   const focusList = () => list.current?.focus({ preventScroll: true });
   const onRetry = () => {
     client.retry();
+    focusList();
+  };
+  const onContinue = () => {
+    client.continueReply();
+    focusList();
+  };
+  const onCancelEdit = () => {
+    setEditedId(undefined);
     focusList();
   };
   const onResend = (id: string) => {
@@ -55,8 +72,19 @@ export function MessageList({ chat, status, name, client, onEdit }: Props) {
           )}
           {chat.messages.map((message) => (
             <ErrorBoundary key={message.id} resetKey={message} fallback={<PlainText text={message.msg} />}>
-              {message.source === "human" ? (
-                <HumanMessageView message={message} isQueued={message !== oldest && pending.includes(message)}>
+              {message.source === "human" && message.id === editedId && editedId === editable ? (
+                <EditedMessage
+                  text={message.msg}
+                  canSend={message.id === retried?.id}
+                  onSend={(text) => client.retry(text)}
+                  onCancel={onCancelEdit}
+                />
+              ) : message.source === "human" ? (
+                <HumanMessageView
+                  message={message}
+                  isQueued={message !== oldest && pending.includes(message)}
+                  onEdit={message.id === retried?.id ? () => setEditedId(message.id) : undefined}
+                >
                   {message === oldest && !replyOf(chat, message.id)?.msg && (
                     <PendingReply
                       messagesAhead={chat.positions[message.id] ?? 0}
@@ -69,6 +97,7 @@ export function MessageList({ chat, status, name, client, onEdit }: Props) {
                   <ReplyView
                     reply={message}
                     onRetry={retried && message.reply_to === retried.id ? onRetry : undefined}
+                    onContinue={continued && message.reply_to === continued.id ? onContinue : undefined}
                     onAskAgain={
                       message.status === "failed" && message !== last ? () => askAgain(message) : undefined
                     }

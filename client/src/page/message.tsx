@@ -10,12 +10,14 @@ interface HumanMessageProps {
   message: HumanMessage;
   /** Whether an earlier message of this chat has to be answered first. */
   isQueued: boolean;
+  /** Edit the message and send it again. For the last message. */
+  onEdit?: () => void;
   /** Rendered below the message while it has no reply. */
   children?: ReactNode;
 }
 
 /** A message of the person. */
-export function HumanMessageView({ message, isQueued, children }: HumanMessageProps) {
+export function HumanMessageView({ message, isQueued, onEdit, children }: HumanMessageProps) {
   return (
     <>
       <article className="human">
@@ -25,6 +27,11 @@ export function HumanMessageView({ message, isQueued, children }: HumanMessagePr
           {isQueued && <span>Waiting its turn</span>}
           <Timestamp value={message.timestamp} />
           <CopyButton text={message.msg} />
+          {onEdit && (
+            <button aria-label="Edit" title="Edit" onClick={onEdit}>
+              ✎
+            </button>
+          )}
         </footer>
       </article>
       {children}
@@ -36,13 +43,15 @@ interface ReplyProps {
   reply: Reply;
   /** Replace the reply by a new one. For the last reply. */
   onRetry?: () => void;
+  /** Go on with the reply. For the last reply if it was cut. */
+  onContinue?: () => void;
   /** Send the same message again. For a failed reply that is not the last one. */
   onAskAgain?: () => void;
 }
 
 /** A reply, or why it failed. Memoized: a delta renders only the reply that it belongs to. */
 export const ReplyView = memo(
-  function ReplyView({ reply, onRetry, onAskAgain }: ReplyProps) {
+  function ReplyView({ reply, onRetry, onContinue, onAskAgain }: ReplyProps) {
     const isStreaming = reply.status === "streaming";
     if (isStreaming && !reply.msg) return null; // the pending reply is shown instead
     return (
@@ -51,10 +60,13 @@ export const ReplyView = memo(
         {reply.msg && <ReplyText text={reply.msg} isStreaming={isStreaming} />}
         {reply.status === "failed" && <p className="failed">{errorMessage(reply.error)}</p>}
         {reply.status === "stopped" && <p className="muted">Stopped</p>}
+        {reply.finish === "length" && <p className="muted">Cut at the model's limit</p>}
         {!isStreaming && (
           <footer>
             <Timestamp value={reply.timestamp} />
+            {reply.model && <span className="model" title="The model that answered">{reply.model}</span>}
             {reply.msg && <CopyButton text={reply.msg} />}
+            {onContinue && <button onClick={onContinue}>Continue</button>}
             {onRetry && <button onClick={onRetry}>Retry</button>}
             {onAskAgain && <button onClick={onAskAgain}>Ask again</button>}
           </footer>
@@ -65,5 +77,6 @@ export const ReplyView = memo(
   (before, after) =>
     before.reply === after.reply &&
     !before.onRetry === !after.onRetry &&
+    !before.onContinue === !after.onContinue &&
     !before.onAskAgain === !after.onAskAgain,
 );

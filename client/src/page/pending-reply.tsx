@@ -1,4 +1,4 @@
-import { NO_WORKER } from "../chat-state";
+import { NO_WORKER, THINKING } from "../chat-state";
 
 interface Props {
   /** Messages of all sessions that will be answered before this one. */
@@ -23,9 +23,14 @@ export function PendingReply({ messagesAhead, waitReason }: Props) {
       </span>
       {messagesAhead > 0
         ? `${messagesAhead} ${messagesAhead === 1 ? "message is" : "messages are"} ahead of yours`
-        : waitReason
-          ? "The model is loading or busy; the reply will come"
-          : "Thinking"}
+        : explain(waitReason)}
     </p>
   );
+}
+
+function explain(waitReason: string | undefined): string {
+  if (!waitReason) return "Thinking";
+  return waitReason === THINKING
+    ? "The model is thinking"
+    : "The model is loading or busy; the reply will come";
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from chat.settings import load_settings
-from tasks.models import Call, Model, Restart, RetryNotice, model_for
+from tasks.models import Call, Finished, Model, Restart, RetryNotice, Thinking, model_for
 from tasks.prompt import PromptMessage
 from tests.standin import Standin
 
@@ -50,6 +50,11 @@ def model(model_with: ModelWith) -> Model:
     return model_with()
 
 
+def text_of(items: Iterable[object]) -> str:
+    """Return the text of what a model yields."""
+    return "".join(item for item in items if isinstance(item, str))
+
+
 class FastCall(Call):
     """A call whose pauses take no time. They shorten its deadline instead."""
 
@@ -67,19 +72,33 @@ class Reply:
     """All that a model yields for a message, collected."""
 
     def __init__(
-        self, model: Model, message: str, partial_text: str = "", timeout: float = 20.0
+        self,
+        model: Model,
+        message: str,
+        partial_text: str = "",
+        timeout: float = 20.0,
+        *,
+        keeps: bool = False,
     ) -> None:
         self.text = partial_text
         self.texts: list[str] = []
         self.notices: list[RetryNotice] = []
         self.restarts = 0
+        self.thinking = 0  # how often the model said that it thinks
+        self.finished: Finished | None = None
         self.call = FastCall(timeout)
-        for item in model.answer([PromptMessage("human", message)], partial_text, self.call):
+        kept_text = partial_text if keeps else ""
+        messages = [PromptMessage("human", message)]
+        for item in model.answer(messages, partial_text, self.call, kept_text=kept_text):
             if isinstance(item, RetryNotice):
                 self.notices.append(item)
             elif isinstance(item, Restart):
                 self.restarts += 1
-                self.text = ""
+                self.text = kept_text
+            elif isinstance(item, Thinking):
+                self.thinking += 1
+            elif isinstance(item, Finished):
+                self.finished = item
             else:
                 self.texts.append(item)
                 self.text += item

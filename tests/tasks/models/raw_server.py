@@ -88,6 +88,13 @@ def stream(*events: Any) -> bytes:
     )
 
 
+def cut_stream(*events: Any) -> bytes:
+    """Return a response that streams these events in chunks. The last chunk is missing."""
+    begin, _, body = stream(*events).partition(b"\r\n\r\n")
+    chunk = b"%x\r\n%s\r\n" % (len(body), body)
+    return begin + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk
+
+
 def head(status: str, **headers: str) -> bytes:
     """Return the head of a response."""
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]

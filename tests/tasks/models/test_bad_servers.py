@@ -19,7 +19,7 @@ from tasks.models import Call, Cancelled, Model, RetryNotice, connection, model_
 from tasks.prompt import PromptMessage
 from tests.processes import free_port
 from tests.tasks.models.conftest import PATHS, Reply
-from tests.tasks.models.raw_server import RawServer, head, http, raw_server, stream
+from tests.tasks.models.raw_server import RawServer, cut_stream, head, http, raw_server, stream
 
 MEGABYTE = 2**20
 
@@ -97,12 +97,12 @@ def test_an_answer_without_text_is_refused(protocol, body):
 @pytest.mark.parametrize(
     ("protocol", "bad_event"),
     [
-        ("completions", {"choices": [{"text": 7}]}),
-        ("chat", {"choices": [{"delta": {"content": ["a"]}}]}),
-        ("hugging face", {"token": {"text": None}}),
+        ("completions", {"chosen": [{"text": "a"}]}),
+        ("chat", {"delta": None, "kontent": "a"}),
+        ("hugging face", ["a"]),
     ],
 )
-def test_an_event_without_text_is_refused(protocol, bad_event):
+def test_an_answer_whose_events_all_have_other_shapes_is_refused(protocol, bad_event):
     with (
         raw_server(stream(bad_event)) as server,
         pytest.raises(ModelRefused, match="not of the protocol"),
@@ -205,7 +205,7 @@ def test_a_failed_generation_is_retried():
 def test_replies_that_restart_and_break_again_are_bounded():
     """Each attempt has another text, as with a real model, and none is longer than the last."""
     answers = [
-        stream({"choices": [{"delta": {"content": f"try {number}"}}]}) for number in range(9)
+        cut_stream({"choices": [{"delta": {"content": f"try {number}"}}]}) for number in range(9)
     ]
     with raw_server(*answers) as server:
         with pytest.raises(ModelUnavailable):

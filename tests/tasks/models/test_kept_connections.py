@@ -25,7 +25,7 @@ from chat.settings import load_settings
 from tasks.models import Call, Cancelled, Model, connection_pool, model_for
 from tasks.models.retry_policy import MAX_TRIES
 from tasks.prompt import PromptMessage
-from tests.tasks.models.conftest import PATHS, Reply
+from tests.tasks.models.conftest import PATHS, Reply, text_of
 from tests.tasks.models.keep_alive_server import (
     DONE,
     LAST_CHUNK,
@@ -254,8 +254,8 @@ class Stream:
 
     def _run(self, model: Model) -> None:
         try:
-            for text in model.answer([PromptMessage("human", "hello")], "", self.call):
-                self.text += str(text)
+            for item in model.answer([PromptMessage("human", "hello")], "", self.call):
+                self.text += text_of([item])
                 self.begun.set()
         except (Cancelled, ModelError) as error:
             self.error = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -19,7 +20,7 @@ from tasks.models.openai_completions import OpenAICompletions
 from tasks.models.retry_policy import MAX_TRIES
 from tasks.prompt import PromptMessage
 from tests.standin import reply_to
-from tests.tasks.models.conftest import Reply
+from tests.tasks.models.conftest import Reply, text_of
 
 
 def unique() -> str:
@@ -57,7 +58,7 @@ def test_the_text_is_yielded_while_the_model_generates(model, standin):
     assert holding.wait(20)
     standin.holds[name].released.set()
     texts += items
-    assert "".join(texts) == reply_to(f"[[words=9 hold={name}:4]] hi")
+    assert text_of(texts) == reply_to(f"[[words=9 hold={name}:4]] hi")
     assert len(texts) > 5
 
 
@@ -77,9 +78,9 @@ def test_the_key_is_sent_and_not_logged(model_with, standin, caplog):
 
 
 def test_a_key_in_the_url_is_not_logged(standin, caplog):
-    model = model_for(load_settings({"MODEL_URL": f"{standin.url}/?key=hidden"}))
+    model = model_for(load_settings({"MODEL_URL": f"{standin.url}/nowhere?key=hidden"}))
     with caplog.at_level(logging.INFO), pytest.raises(ModelRefused):
-        Reply(model, "hello")
+        Reply(model, "[[status=400]] hello")
     assert "hidden" not in caplog.text
 
 
@@ -154,11 +155,10 @@ def test_an_empty_answer_is_refused(model):
         Reply(model, "[[fault=empty]] hello")
 
 
-def test_the_reply_ends_at_the_stop_sequence(model):
+def test_the_reply_ends_at_the_stop_sequence_unless_a_chat_model_writes_it(model, protocol):
     ask = "[[fault=stop words=2]] hello"
-    reply = Reply(model, ask)
-    assert reply.text == reply_to(ask)
-    assert "Hu" not in "".join(reply.texts)
+    further = " \nHuman: and more" if protocol == "chat" else ""
+    assert Reply(model, ask).text == reply_to(ask) + further
 
 
 def test_surrogates_are_joined_or_replaced(model):
@@ -196,6 +196,50 @@ def test_a_partial_reply_that_is_whole_already_needs_no_more_text(model):
     assert Reply(model, ask, reply_to(ask)).text == reply_to(ask)
 
 
+# continue: a text that must stay
+
+
+def test_a_text_that_must_stay_is_continued_at_the_word(model):
+    message = "[[words=30]] please"
+    for cut in (1, len("echo: please w0 w1"), len("echo: please w0 w1 w"), 39):
+        reply = Reply(model, message, reply_to(message)[:cut], keeps=True)
+        assert (reply.text, reply.restarts) == (reply_to(message), 0)
+
+
+@pytest.mark.parametrize("fault", ["cut:4", "error:4"])
+def test_a_text_that_must_stay_outlives_a_broken_stream(model, fault):
+    message = f"[[words=9 times=2 name={uuid.uuid4()} fault={fault}]] please"
+    reply = Reply(model, message, "echo: please w0", keeps=True)
+    assert (reply.text, reply.restarts) == (reply_to(message), 0)
+
+
+def test_a_text_that_must_stay_and_is_whole_needs_no_more_text(model):
+    reply = Reply(model, "please", "echo: please", keeps=True)
+    assert (reply.text, reply.texts, reply.restarts) == ("echo: please", [], 0)
+    assert reply.finished.finish == "stop"
+
+
+def test_a_text_that_must_stay_may_be_longer_than_the_prompt(model_with, standin):
+    model = model_with(MODEL_CONTEXT="400", MAX_NEW_TOKENS="100")
+    text = " ".join(f"word{number}" for number in range(400))
+    Reply(model, "please", text, keeps=True)
+    sent = json.dumps(standin.requests[-1]["body"])
+    assert len(sent) < 400 * 3
+    assert "word399" in sent
+    assert "please" in sent
+
+
+def test_a_chat_server_is_asked_for_the_rest_once_it_has_begun_anew(standin):
+    model = model_for(load_settings({"MODEL_URL": f"{standin.url}/v1/chat/completions"}))
+    Reply(model, "[[words=3]] please", "echo: please w0", keeps=True)
+    prefilled, asked = (request["body"] for request in standin.requests[-2:])
+    assert prefilled["continue_final_message"] is True
+    assert prefilled["add_generation_prompt"] is False
+    assert prefilled["messages"][-1]["content"] == "echo: please w0"
+    assert not asked.keys() & {"continue_final_message", "add_generation_prompt"}
+    assert [message["role"] for message in asked["messages"]] == ["user", "assistant", "user"]
+
+
 def test_silence_past_the_deadline_is_a_timeout(model):
     with pytest.raises(ModelTimeout):
         Reply(model, "[[fault=silence]] hello", timeout=0.5)
@@ -224,7 +268,7 @@ def test_a_prompt_refused_for_its_length_is_retried_with_half(standin, model_wit
             Call(time.monotonic() + 20),
         )
     )
-    assert "".join(map(str, texts)) == reply_to(ask)
+    assert text_of(texts) == reply_to(ask)
     bodies = [str(request["body"]) for request in standin.requests]
     first, second = (body for body in bodies if marker in body)
     assert len(second) < len(first)

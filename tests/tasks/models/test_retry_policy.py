@@ -13,6 +13,7 @@ from tasks.models.failures import (
     BadRequest,
     CannotContinue,
     ModelLoading,
+    ParametersRefused,
     PromptTooLong,
     TransientError,
 )
@@ -95,6 +96,56 @@ def test_a_server_that_cannot_continue_costs_a_try_and_a_pause():
     message = Message((CannotContinue("another reply"), False), (TransientError("cut"), False))
     assert message.requests == MAX_TRIES
     assert message.pauses[0] >= INITIAL_BACKOFF
+
+
+REFUSED = ParametersRefused("HTTP 400: stop", {})
+
+
+def test_refused_parameters_are_no_tries_and_lengthen_no_pause():
+    """The next request is another one. The servers' parameters bound these, and `MAX_REQUESTS`."""
+    cut = TransientError("cut")
+    message = Message(*[(REFUSED, False)] * 5, (cut, False))
+    assert message.requests == 5 + MAX_TRIES
+    for pause, least in zip(message.pauses, (0.5,) * 6 + (1.0, 2.0), strict=True):
+        assert least <= pause <= 1.5 * least
+    assert Message((REFUSED, False)).requests == MAX_REQUESTS
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        TransientError("HTTP 500: broken"),
+        ModelLoading("loading", retry_after=1.0),
+        TransientError("busy", retry_after=0.1, busy=True),
+    ],
+)
+def test_a_model_with_a_successor_gets_two_tries_and_the_successor_the_rest(failure):
+    first = RetryPolicy(has_successor=True)
+    assert isinstance(first.decide(failure, progress=False, time_left=100), RetryAfter)
+    assert isinstance(first.decide(failure, progress=False, time_left=100), Abort)
+    second, requests = first.successor(), 1
+    cut = TransientError("cut")
+    while isinstance(second.decide(cut, progress=False, time_left=100), RetryAfter):
+        requests += 1
+    assert 2 + requests == MAX_TRIES
+
+
+@pytest.mark.parametrize("retry_after", [30.0, float("inf")])
+def test_a_model_with_a_successor_is_not_waited_for(retry_after):
+    busy = TransientError("busy", retry_after=retry_after, busy=True)
+    decision = RetryPolicy(has_successor=True).decide(busy, progress=False, time_left=100)
+    assert isinstance(decision, Abort)
+
+
+def test_both_models_share_the_bound_of_requests():
+    first, requests = RetryPolicy(has_successor=True), 0
+    for policy in (lambda: first, first.successor):
+        retry, aborted = policy(), False
+        while not aborted:
+            requests += 1
+            decision = retry.decide(TransientError("cut"), progress=True, time_left=1e9)
+            aborted = isinstance(decision, Abort)
+    assert requests == MAX_REQUESTS
 
 
 def test_new_text_resets_the_count_of_tries_but_not_of_requests():

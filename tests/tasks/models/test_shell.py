@@ -16,7 +16,9 @@ from tests.tasks.models.conftest import PATHS
 from tests.tasks.models.raw_server import http, raw_server
 
 # Empty, so that those in .env are not used.
-UNSET = dict.fromkeys(("MODEL_URL", "MODEL_NAME", "HUGGINGFACE_INFERENCE_TOKEN"), "")
+NAMES = ("MODEL_URL", "MODEL_NAME", "HUGGINGFACE_INFERENCE_TOKEN", "MODEL_HEADERS")
+NAMES += ("MODEL_FALLBACK_URL", "MODEL_FALLBACK_NAME", "MODEL_FALLBACK_TOKEN")
+UNSET = dict.fromkeys(NAMES, "")
 
 
 def shell(prompt: str, **env: str) -> subprocess.Popen[str]:
@@ -90,7 +92,7 @@ def test_a_failure_prints_its_cause_and_a_hint(standin, prompt, path, cause, hin
 
 
 def test_a_wrong_key(standin):
-    url = f"{standin.url}/?key=hidden"
+    url = f"{standin.url}/nowhere?key=hidden"
     code, _, error = ask(
         "[[status=401]] hi", MODEL_URL=standin.url, HUGGINGFACE_INFERENCE_TOKEN="secret"
     )
@@ -108,6 +110,46 @@ def test_there_is_no_hint_about_a_model_name_that_the_server_has(standin):
     assert "The path of MODEL_URL is wrong" in error
     _, _, error = ask("[[status=400]] hi", **env)
     assert len(error.splitlines()) == 1  # the cause, without a hint
+
+
+def test_both_models_are_asked_and_each_failure_is_explained(standin):
+    first, second = f"{standin.url}/v1/chat/completions", f"{standin.url}/v1"
+    env = {"MODEL_URL": first, "MODEL_FALLBACK_URL": second}
+    code, output, error = ask("hi", **env)
+    assert (code, output) == (0, "echo: hi\necho: hi\n")
+    assert f"MODEL_URL: {first}\n" in error
+    assert f"MODEL_FALLBACK_URL: {second}\n({first} is asked, with OpenAI's chat" in error
+
+    env["MODEL_URL"] = f"http://127.0.0.1:{free_port()}/v1/completions"
+    code, output, error = ask("hi", **env)
+    assert (code, output) == (1, "echo: hi\n")
+    assert "does the server run, and is MODEL_URL right?" in error
+
+    env = {"MODEL_URL": first, "MODEL_FALLBACK_URL": standin.url + "/nothing/here"}
+    code, output, error = ask("hi", **env)
+    assert (code, output) == (1, "echo: hi\n")
+    assert "MODEL_FALLBACK_URL has to end in /v1/completions" in error
+
+    code, _, error = ask("[[status=401]] hi", MODEL_URL=first, MODEL_FALLBACK_URL=first)
+    assert code == 1
+    assert "put it into HUGGINGFACE_INFERENCE_TOKEN." in error
+    assert "put it into MODEL_FALLBACK_TOKEN." in error
+
+
+def test_a_base_address_is_recognised(standin):
+    code, output, error = ask("hi", MODEL_URL=f"{standin.url}/v1/")
+    assert (code, output) == (0, "echo: hi\n")
+    assert error == (
+        f"({standin.url}/v1/chat/completions is asked, with OpenAI's chat completions,"
+        " for standin)\n"
+    )
+
+
+def test_bad_headers():
+    code, _, error = ask("hi", MODEL_URL="http://127.0.0.1:1/v1", MODEL_HEADERS="api-key: hush")
+    assert code == 1
+    assert "MODEL_HEADERS: must be a JSON object" in error
+    assert "hush" not in error
 
 
 def test_a_web_page():

@@ -14,6 +14,7 @@ from websocket import ABNF
 
 from tests import directives
 from tests.clients import Events, Plain, begin, history, open_websocket
+from tests.standin import MODEL
 
 FLOOD = 10_000  # frames
 
@@ -58,7 +59,9 @@ def test_a_message_is_acknowledged_published_and_answered_in_deltas(socket):
     assert "".join(delta["text"] for delta in deltas) == done["msg"]
     assert done["status"] == "done"
     assert done["source"] == "bot"
-    assert set(done) == {"type", "id", "source", "msg", "timestamp", "reply_to", "status"}
+    message = {"type", "id", "source", "msg", "timestamp", "reply_to", "status"}
+    assert set(done) == message | {"finish", "model"}
+    assert (done["finish"], done["model"]) == ("stop", MODEL)
 
 
 def test_the_first_word_is_sent_before_the_model_gives_the_second(system, socket):
