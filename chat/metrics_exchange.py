@@ -120,7 +120,8 @@ def read_snapshots(client: redis.Redis) -> list[Snapshot]:
         if text:
             try:
                 role, samples = json.loads(text)
-                found.append(Snapshot(name, role, [tuple(sample) for sample in samples]))
+                rows = [(family, each, labels, value) for family, each, labels, value in samples]
+                found.append(Snapshot(name, role, rows))
             except (ValueError, TypeError):
                 log.warning("the metrics of %s cannot be read", name)
     return found

@@ -5,7 +5,8 @@
 --   * Redis does not roll back a script that fails: check first, write last.
 --   * redis-py repeats a command whose answer was lost. A step that is repeated at once answers as
 --     before and changes nothing, except that it may extend the lease. The times and the counts of
---     other sessions in an answer are those of the repetition.
+--     other sessions in an answer are those of the repetition, and what claim says only for metrics
+--     and the log it does not say again.
 --   * Redis may restart with older data: compare ids and counts, never trust the caller's view.
 --
 -- Keys

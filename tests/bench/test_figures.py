@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bench.figures import formatted, median_ratio, percentile
-from bench.flame_graph import summary
+from bench.flame_graph import share, summary
 from bench.goals import Goal
 from bench.load.conversation import Reply
 from bench.load.runs import pace, stream_figures
@@ -129,3 +129,9 @@ def test_a_profile_counts_a_function_once_per_stack_and_separately_where_it_is_i
         " 75.0 %  75.0 %  work (b.py)",
         "4 samples",
     ]
+
+
+def test_the_share_of_files_counts_each_sample_once():
+    stacks = "run (a.py:1);inc (prometheus_client/metrics.py:2);lock (chat/metrics.py:3) 1\nrun (a.py:1) 3"
+    assert share(stacks, ["prometheus_client", "chat/metrics"]) == 25
+    assert share("", ["a.py"]) == 0

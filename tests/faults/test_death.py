@@ -140,6 +140,9 @@ def test_a_message_that_kills_every_worker_fails_and_the_next_is_answered(system
         failure = socket.until_answered(poison)
         assert (failure["type"], failure["code"]) == ("error", "internal")
         assert socket.until_answered(behind)["msg"] == "echo: behind"
+    about = [record for record in system.records() if record.get("message_id") == poison]
+    [end] = [record for record in about if record["event"] == "finished"]
+    assert (end["status"], end["reason"]) == ("internal", "its workers kept dying")
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])

@@ -191,11 +191,14 @@ def test_labels_have_a_few_fixed_values_and_no_line_has_a_token_or_an_id(system)
 
 
 def test_a_process_that_ends_publishes_what_it_has_counted_last(tmp_path):
-    with System(tmp_path, webs=1, workers=1) as system:
-        client = Events(system.web.ws, begin(system.web.url))
+    with System(tmp_path, webs=2, workers=1) as system:
+        client = Events(system.webs[1].ws, begin(system.web.url))
         client.until_answered(client.say("hello"))
-        system.workers[0].stop()
+        for process in (system.workers[0], system.webs[1]):
+            process.stop()
         scrape = Scrape(system.web)
+        assert scrape.sum("chat_message_steps_total", step="accepted") == 1
+        assert scrape.sum("chat_websockets") == 0
         assert scrape.sum("chat_replies_total") == 1
         assert scrape.sum("chat_replies_running") == 0
 
