@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, abort, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -19,7 +20,7 @@ CHECK_TIMEOUT = 2.5  # seconds
 
 # A proxy adds one of these, unless its operator has made it quiet.
 _PROXY_HEADERS = ("Forwarded", "Via", "X-Real-Ip", "X-Forwarded-For", "X-Forwarded-Host")
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def monitoring_blueprint(
@@ -78,8 +79,8 @@ def _is_local(request: Request) -> bool:
     """Whether a request comes from this machine, and not through a proxy on it."""
     try:
         loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
     except ValueError:
         return False
-    host = request.headers.get("Host", "").rpartition(":")[0] or request.headers.get("Host", "")
     proxied = any(name in request.headers for name in _PROXY_HEADERS)
     return loopback and not proxied and host in _LOCAL_NAMES

@@ -132,6 +132,7 @@ def test_a_profile_counts_a_function_once_per_stack_and_separately_where_it_is_i
 
 
 def test_the_share_of_files_counts_each_sample_once():
-    stacks = "run (a.py:1);inc (prometheus_client/metrics.py:2);lock (chat/metrics.py:3) 1\nrun (a.py:1) 3"
+    inside = "run (a.py:1);inc (prometheus_client/metrics.py:2);lock (chat/metrics.py:3) 1"
+    stacks = f"{inside}\nrun (a.py:1) 3"
     assert share(stacks, ["prometheus_client", "chat/metrics"]) == 25
     assert share("", ["a.py"]) == 0

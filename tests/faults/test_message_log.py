@@ -12,6 +12,7 @@ from chat.message_log import session_hash
 from tests import directives
 from tests.clients import Events, Plain, begin, history
 from tests.processes import Process, wait_until
+from tests.scrape import Scrape
 from tests.system import System
 
 SECRET = "swordfish"  # stands in every text of a message here
@@ -119,6 +120,8 @@ def test_a_killed_worker_leaves_a_message_that_is_resumed_once(system):
     assert steps(system, message_id) == each_once(
         client.token, "accepted", "enqueued", "claimed", "first_delta", "resumed", "finished"
     )
+    for name in ("chat_leases_taken_over_total", "chat_replies_resumed_total"):
+        wait_until(lambda name=name: Scrape(system.web).sum(name) >= 1)
     recovered = [record for record in system.records() if record["event"] == "recovered"]
     assert session_hash(client.token) in [record["session"] for record in recovered]
     assert_no_secret(system, client.token)

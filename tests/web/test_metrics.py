@@ -8,45 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
 from chat import metrics
 from chat.errors import error_codes
 from tests import directives
 from tests.clients import Events, Plain, begin, open_websocket
 from tests.processes import Web, wait_until
+from tests.scrape import Scrape
 from tests.system import System
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}")
-
-
-def page(web: Web) -> str:
-    response = requests.get(f"{web.url}/metrics", timeout=20)
-    assert response.status_code == 200
-    assert response.headers["Content-Type"].startswith("text/plain")
-    return response.text
-
-
-class Scrape:
-    """All samples of one scrape."""
-
-    def __init__(self, web: Web) -> None:
-        self.text = page(web)
-        self.families = list(text_string_to_metric_families(self.text))
-        self.samples = [sample for family in self.families for sample in family.samples]
-
-    def sum(self, name: str, **labels: str) -> float:
-        """Return the sum over all processes."""
-        return sum(
-            sample.value
-            for sample in self.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
-
-    def processes(self, name: str) -> set[str]:
-        """Return the processes in whose samples of this name something was counted."""
-        found = [sample for sample in self.samples if sample.name == name and sample.value]
-        return {sample.labels["process"] for sample in found}
 
 
 @pytest.fixture(scope="module")
@@ -237,10 +208,13 @@ def test_a_message_behind_a_running_reply_of_its_session_does_not_count_as_waiti
     [
         ({}, 200),
         ({"Host": "localhost"}, 200),
+        ({"Host": "[::1]"}, 200),
+        ({"Host": "[::1]:3500"}, 200),
         ({"X-Forwarded-For": "127.0.0.1"}, 403),
         ({"Forwarded": "for=127.0.0.1"}, 403),
         ({"Host": "chat.example.com"}, 403),
         ({"Host": "localhost.example.com"}, 403),
+        ({"Host": "["}, 403),
     ],
 )
 def test_without_a_token_only_this_machine_may_read_and_no_proxy_on_it(system, headers, status):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from chat.errors import ModelRefused, ModelTimeout, ModelUnavailable
+from chat.metrics import REGISTRY
 from chat.settings import load_settings
 from tasks.models import Call, Cancelled, Finished, models_for
 from tasks.models.circuit_breaker import MAX_FAILURES
@@ -112,6 +113,15 @@ def test_the_second_model_answers_if_the_first_cannot(models, second, answer: An
         assert answered(models(first.url + PATHS["completions"])) == ("second", "two")
         assert 1 <= len(first.requests) <= MAX_TRIES_BEFORE_SUCCESSOR
     assert len(second.requests) == 1
+
+
+def test_the_requests_to_both_models_and_the_fallback_are_counted(models, second):
+    names = ("chat_model_requests_total", "chat_model_fallbacks_total")
+    before = [REGISTRY.get_sample_value(name) for name in names]
+    with raw_server(error("401 Unauthorized")) as first:
+        answered(models(first.url + PATHS["completions"]))
+    after = [REGISTRY.get_sample_value(name) for name in names]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, 1]
 
 
 def test_a_closed_port_and_an_unknown_host_are_no_obstacle(models):
