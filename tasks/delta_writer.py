@@ -41,7 +41,7 @@ class DeltaWriter:
     # In the threads of the generations
 
     @contextmanager
-    def serving(self, generation: Generation) -> Iterator[None]:
+    def registered(self, generation: Generation) -> Iterator[None]:
         """Write the generation's deltas and renew its lease while the block runs.
 
         Afterwards no write of it is under way; there may be text that was not written.

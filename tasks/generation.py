@@ -20,7 +20,7 @@ from tasks.reply_meter import ReplyMeter
 
 log = logging.getLogger(__name__)
 
-# While Redis refuses. redis-py itself backs off only where it has to connect.
+# Between two tries while Redis returns errors. redis-py itself pauses only for lost connections.
 _RETRY_INTERVAL = 0.2  # seconds
 
 _Answer = TypeVar("_Answer")
@@ -34,7 +34,7 @@ class LeaseLost(Exception):
 class Writer(Protocol):
     """What writes the deltas: `tasks.delta_writer.DeltaWriter`."""
 
-    def serving(self, generation: Generation) -> AbstractContextManager[None]:
+    def registered(self, generation: Generation) -> AbstractContextManager[None]:
         """Write the deltas while the block runs; afterwards no write is under way."""
 
     def notify(self, generation: Generation) -> None:
@@ -83,7 +83,7 @@ class Generation:
                 return self._commit()
             except ModelError as error:
                 return self._commit(error.code)
-            except Cancelled:
+            except Cancelled:  # after a stop, `_release` raises `LeaseLost`
                 return self._release()
         except LeaseLost:
             self._log("lease_lost")
@@ -159,7 +159,7 @@ class Generation:
         items = model.answer(messages, self.claim.text, self._call, kept_text=kept_text)
         while True:
             restart = False
-            with self._writer.serving(self):
+            with self._writer.registered(self):
                 for item in items:
                     match item:
                         case RetryNotice(code=code, retry_after=retry_after):
@@ -217,7 +217,7 @@ class Generation:
 
     def _commit(self, error: str = "") -> Committed:
         claim, finished = self.claim, self._finished
-        self._settle()
+        self._send_unconfirmed()
         committed = self._until_redis_answers(
             lambda: self._mailbox.commit(
                 claim.token,
@@ -245,9 +245,9 @@ class Generation:
     def _release(self) -> Committed:
         """Give the lease back, after what was generated so far is written."""
         claim = self.claim
-        self._settle()
+        self._send_unconfirmed()
         self._unconfirmed, self._buffer = self._buffer, ""
-        self._settle()
+        self._send_unconfirmed()
         if not self._until_redis_answers(
             lambda: self._mailbox.release(claim.token, claim.lease_id)
         ):
@@ -255,8 +255,13 @@ class Generation:
         self._log("released")
         return Committed(owned=True, queued=True, sessions_queued=0)
 
-    def _settle(self) -> None:
-        """Write a delta again that was not confirmed."""
+    def _send_unconfirmed(self) -> None:
+        """Send the unconfirmed delta again.
+
+        Raises:
+            LeaseLost: The lease was lost, by a stop for example.
+            RedisUnavailable: Redis was away for too long.
+        """
         if self._lease_lost:
             raise LeaseLost
         if self._failure:

@@ -96,7 +96,7 @@ def test_the_leases_of_silent_generations_are_renewed_when_it_is_time(
     some = generations(3)
     with ExitStack() as serving:
         for generation in some:
-            serving.enter_context(writer.serving(generation))
+            serving.enter_context(writer.registered(generation))
             end_lease(client, generation.claim.token)
         assert writer.renew() == 0
         clock.sleep(1.01 * RENEWAL_INTERVAL)
