@@ -7,11 +7,13 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
 from chat.log_context import context_fields
 from chat.process_name import process_name
 from chat.settings import Settings
+
+_encode = JsonEncoder().encode  # one encoder for all lines: the formatter would make one for each
 
 
 class JsonLines(JsonFormatter):
@@ -31,6 +33,9 @@ class JsonLines(JsonFormatter):
         log_data["event"] = record.message
         log_data.update(context_fields())
         log_data.update(message_dict)
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        return _encode(log_data)
 
 
 def writes_json(settings: Settings) -> bool:

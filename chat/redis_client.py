@@ -12,7 +12,7 @@ from redis.exceptions import InvalidResponse, ReadOnlyError
 from redis.retry import Retry
 
 from chat.errors import Internal, RedisUnavailable
-from chat.metrics import redis_failures, redis_round_trip
+from chat.metrics import count_round_trip, redis_failures
 
 # Managed plans allow 20 to 40 connections in all. A command takes well under a millisecond, so a
 # few connections serve thousands of WebSockets. Further callers wait for a free connection.
@@ -95,7 +95,7 @@ def translated_errors() -> Iterator[None]:
             ) from None
         raise Internal(f"Redis refuses: {cause(error)}") from None
     finally:
-        redis_round_trip.observe(perf_counter() - began)
+        count_round_trip(perf_counter() - began)
 
 
 def is_temporary(error: redis.RedisError) -> bool:

@@ -64,8 +64,8 @@ def test_one_scrape_of_any_web_process_shows_all_processes(system):
         assert 0 < scrape.sum(f"{timed}_sum") < 60
     assert scrape.sum("chat_tokens_total") >= 8 * 9
     assert scrape.sum("chat_model_requests_total") == 9
-    assert scrape.sum("chat_redis_round_trip_seconds_count", role="web") > 9
-    assert scrape.sum("chat_redis_round_trip_seconds_count", role="worker") > 9
+    assert scrape.sum("chat_redis_round_trips_total", role="web") > 9
+    assert scrape.sum("chat_redis_round_trips_total", role="worker") > 9
     assert scrape.sum("chat_reply_slots") == 100
     assert scrape.sum("chat_worker_heartbeat_age_seconds") < 15
     assert scrape.sum("chat_redis_up") == 1
