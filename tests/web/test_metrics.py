@@ -12,7 +12,7 @@ import requests
 from chat import metrics
 from chat.errors import error_codes
 from tests import directives
-from tests.clients import Events, Plain, begin, open_websocket
+from tests.clients import Events, Plain, begin, history, open_websocket
 from tests.processes import Web, wait_until
 from tests.scrape import Scrape
 from tests.system import System
@@ -99,9 +99,11 @@ def test_failures_and_retries_and_refusals_are_counted_by_code(system):
 def test_a_slow_stream_shows_its_pace_and_the_slot_that_it_takes(system):
     before = Scrape(system.web)
     client = Events(system.web.ws, begin(system.web.url))
-    message_id = client.say(directives.words(80, delay=0.1))  # 8 s, longer than PUBLISH_INTERVAL
+    message_id = client.say(directives.words(120, delay=0.1))  # 12 s, longer than PUBLISH_INTERVAL
     wait_until(lambda: Scrape(system.web).sum("chat_replies_running") == 1)
-    assert Scrape(system.web).sum("chat_tokens_total") > before.sum("chat_tokens_total")
+    tokens = "chat_tokens_total"
+    wait_until(lambda: Scrape(system.web).sum(tokens) > before.sum(tokens))
+    assert "streaming" in str(history(system.web.url, client.token))  # they are counted meanwhile
     client.until_answered(message_id)
     count = "chat_reply_tokens_per_second_count"
     wait_until(lambda: Scrape(system.web).sum(count) > before.sum(count))
