@@ -111,5 +111,5 @@ def post_worker_init(worker):
 
 def worker_exit(server, worker):
     """Publish what a worker process has counted last."""
-    if worker.wsgi:  # else it has not loaded the application
+    if getattr(worker, "wsgi", None):  # else it has not loaded the application
         worker.wsgi.extensions["metrics"].stop()
