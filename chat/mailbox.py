@@ -24,9 +24,9 @@ from chat.scripts import recovery_step, session_step, unserved_step, waiting_ste
 from chat.server_frames import MessageFrameSchema, ThinkingSchema, WaitSchema
 from chat.session_schema import BOT, HUMAN, Finish
 from chat.session_store import LEASED, QUEUED, UNSTARTED, session_keys, state_key, text_key
-from chat.timing import LEASE_DURATION, RECOVERY_INTERVAL, WAKE_UP_LOST_AFTER
+from chat.timing import LEASE_DURATION, RECOVERY_INTERVAL, TASK_LOST_AFTER
 
-# A message fails after this many claims whose workers died without adding any text.
+# A message fails after this many workers in a row have claimed it and died before writing any text.
 MAX_CLAIMS = 4
 
 # Sessions that are written in one script, in which Redis serves nobody else: some 0.5 ms.
@@ -248,7 +248,7 @@ class Mailbox:
     def write(self, writes: Sequence[Write]) -> list[bool]:
         """Add deltas and extend leases, `MAX_WRITES` at most; False for each lease that is lost.
 
-        A write that is repeated as it was counts once.
+        Repeating the same write has no further effect.
         """
         keys: list[str] = [QUEUED, LEASED]
         args: list[str | int] = [_micros(LEASE_DURATION)]
@@ -319,7 +319,7 @@ class Mailbox:
         """
         # A little shorter than the interval, so that no worker misses every second turn.
         lock_duration = int(RECOVERY_INTERVAL * 0.9 * 1000)
-        lost_after = _micros(WAKE_UP_LOST_AFTER)
+        lost_after = _micros(TASK_LOST_AFTER)
         args = [new_id(), lock_duration, lost_after, tasks_queued, max_tokens]
         with translated_errors():
             tokens: list[str] = self._recover(keys=[_RECOVERY_LOCK, QUEUED, LEASED], args=args)

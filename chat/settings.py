@@ -218,8 +218,8 @@ class SettingsSchema(Schema):
             if url and urlsplit(url).hostname == _CLOSED_MODEL_HOST:
                 raise ValidationError(
                     f"points at {_CLOSED_MODEL_HOST}, which was switched off; serve GPT-J yourself"
-                    " or take any other model and put its address there (see README, “Another"
-                    " model”)",
+                    " or take any other model and put its address there (see README,"
+                    " “Another Redis, another model”)",
                     name,
                 )
         data["broker_url"] = _with_certificate_check(data["broker_url"] or data["redis_url"])

@@ -13,8 +13,8 @@ WRITE_INTERVAL = 0.02
 # arrives in one piece is one write, and so are the first words of replies that begin together.
 FIRST_WRITE_DELAY = 0.002
 
-# A silent model may run for this long after a stop: the worker learns of the stop at its next write
-# or renewal.
+# How often a lease is renewed while the model sends nothing. A worker notices a stop at its next
+# write or renewal, so a silent model may run on for this long.
 # Several renewals may fail before the lease ends: RENEWAL_INTERVAL * 4 <= LEASE_DURATION.
 RENEWAL_INTERVAL = 0.4
 
@@ -26,9 +26,9 @@ LEASE_DURATION = 2.5
 # LEASE_DURATION + RECOVERY_INTERVAL: RECOVERY_INTERVAL * 2 <= LEASE_DURATION.
 RECOVERY_INTERVAL = 0.5
 
-# A task that no worker took for this time may be lost. A shorter time would enqueue a second task
-# for sessions whose first one is only slow: WAKE_UP_LOST_AFTER > RECOVERY_INTERVAL.
-WAKE_UP_LOST_AFTER = 2.0
+# If no worker has taken a task after this time, it counts as lost. A shorter time would enqueue a
+# second task for sessions whose first one is only slow: TASK_LOST_AFTER > RECOVERY_INTERVAL.
+TASK_LOST_AFTER = 2.0
 
 # A worker continues a reply while Redis is away for this long, then leaves it to recovery. It may
 # be longer than the lease: Redis, not the worker's clock, decides who owns the lease.

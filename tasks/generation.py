@@ -95,7 +95,7 @@ class Generation:
     # For the writer
 
     def next_write(self) -> Write | None:
-        """Return what is to be written now: the text so far, a renewed lease, or None for neither.
+        """Return the next write: text that is not written yet, a renewed lease, or both; else None.
 
         While a write is not confirmed, the next one has the same text.
         """
@@ -111,7 +111,7 @@ class Generation:
             )
 
     def needs_renewal(self) -> bool:
-        """Whether the lease was renewed `RENEWAL_INTERVAL` ago."""
+        """Whether at least `RENEWAL_INTERVAL` has passed since the last renewal."""
         return time.monotonic() - self._renewed_at >= RENEWAL_INTERVAL
 
     def confirm(self, write: Write) -> int:

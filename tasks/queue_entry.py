@@ -62,7 +62,7 @@ def read_entry(raw: bytes | str) -> Entry:
         message = json.loads(raw)
         name, task_id = message["headers"]["task"], message["headers"]["id"]
     except PARSE_ERRORS:
-        raise InvalidTaskMessage("an entry that is no Celery message") from None
+        raise InvalidTaskMessage("an entry that is not a Celery message") from None
     if name != TASK:
         known = isinstance(name, str) and _TASK_NAME.fullmatch(name)
         raise InvalidTaskMessage(

@@ -31,6 +31,8 @@ THINKING_INTERVAL = 5.0  # seconds
 FINISH_PATIENCE = 1.0  # seconds
 # Parts of the word for why a model has no text: that was withheld, or a tool is to be used.
 _WITHOUT_TEXT = ("filter", "safety", "refus", "sensitive", "prohibit", "recitation", "tool")
+# Far more than the events that keep a connection alive during the longest reply.
+_MAX_SILENT_EVENTS = 10_000  # in a row
 _MAX_NAME_LENGTH = 200  # characters of a model's name
 
 
@@ -50,6 +52,7 @@ class Answer:
         self._finish_is_final = True  # whether no text has come after a finish reason
         self._done = False
         self._has_text = False
+        self._silent_events = 0  # in a row, with neither text nor thinking
         self._thinks = False  # whether the model works without text to show
         self._waits = False  # whether it thinks or has finished
         self._has_thought = False
@@ -76,6 +79,7 @@ class Answer:
                             yield text
                         self._last_is_broken = False
                         continue
+                self._silent_events += 1
                 for piece in self._pieces(data) if data is not None else ():
                     text = self._text.add(piece)
                     if text and (text := self._tags.add(text)):
@@ -84,8 +88,12 @@ class Answer:
                         if not self._has_text:
                             self._has_text = not text.isspace()
                         yield text
+                    if text or piece.thinking:
+                        self._silent_events = 0
                     if piece.thinking or piece.finish or self._tags.thinking or self._waits:
                         self._note(piece, text)
+                if self._silent_events > _MAX_SILENT_EVENTS:
+                    raise ModelRefused("the stream goes on without text")
                 if self._waits:
                     if self._is_over(nothing_came=data is None):
                         break

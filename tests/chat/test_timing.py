@@ -20,7 +20,7 @@ def test_recovery_finds_a_dead_worker_soon_after_its_lease_ends():
 
 
 def test_a_task_counts_as_lost_only_after_recovery_could_have_seen_it_taken():
-    assert timing.WAKE_UP_LOST_AFTER > timing.RECOVERY_INTERVAL
+    assert timing.TASK_LOST_AFTER > timing.RECOVERY_INTERVAL
 
 
 def test_a_worker_outlasts_at_least_one_command_that_times_out():

@@ -42,7 +42,7 @@ def message(**changes: Any) -> dict[str, Any]:
 
 DEEP = "[" * 100_000
 ENTRIES = {
-    "not JSON": f"{TOKEN} is no JSON",
+    "not JSON": f"{TOKEN} is not JSON",
     "bytes": b"\xff\xfe\x00" + TOKEN.encode(),
     "empty": "",
     "a number": "5",
@@ -55,7 +55,7 @@ ENTRIES = {
     "no headers": json.dumps({**message(), "headers": None}),
     "headers that are a list": json.dumps({**message(), "headers": [TOKEN]}),
     "no body": json.dumps(message(body=None)),
-    "a body that is no base64": json.dumps(message(body=f"?{TOKEN}?")),
+    "a body that is not base64": json.dumps(message(body=f"?{TOKEN}?")),
     "a body that is a number": json.dumps(message(body=5)),
     "a body of another shape": json.dumps(message(body=encoded({"token": TOKEN}))),
     "a nested body": json.dumps(message(body=base64.b64encode(DEEP.encode()).decode())),
@@ -72,17 +72,17 @@ ENTRIES = {
     "a task of Celery's": json.dumps(message(headers={"task": "celery.map"})),
     "a task that is a list": json.dumps(message(headers={"task": [TOKEN]})),
     "a task that is a token": json.dumps(message(headers={"task": TOKEN})),
-    "an id that is none": json.dumps(message(headers={"id": [TOKEN]})),
+    "an invalid id": json.dumps(message(headers={"id": [TOKEN]})),
 }
 # These are run like any task; their extra fields are ignored.
 HARMLESS = {
     "no properties": json.dumps(message(properties=None)),
     "an unknown content type": json.dumps({**message(), "content-type": "application/x-none"}),
     "a wrong encoding": json.dumps({**message(), "content-encoding": "none"}),
-    "a time limit that is none": json.dumps(message(headers={"timelimit": 5})),
-    "a start that is none": json.dumps(message(headers={"eta": TOKEN})),
+    "an invalid time limit": json.dumps(message(headers={"timelimit": 5})),
+    "an invalid start": json.dumps(message(headers={"eta": TOKEN})),
     "a start in a hundred years": json.dumps(message(headers={"eta": "2126-01-01T00:00:00"})),
-    "an end that is none": json.dumps(message(headers={"expires": {}})),
+    "an invalid end": json.dumps(message(headers={"expires": {}})),
     "compression": json.dumps(message(headers={"compression": "zlib"})),
     "callbacks": json.dumps(message(body=encoded([[TOKEN], {}, {"callbacks": [TOKEN]}]))),
 }

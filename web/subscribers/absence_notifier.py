@@ -1,4 +1,4 @@
-"""Notifies clients whose messages wait while no worker is running, and logs that none is there."""
+"""While no worker is running, tells clients with unanswered messages so, and logs a warning."""
 
 from __future__ import annotations
 
@@ -121,5 +121,5 @@ class AbsenceNotifier:
         for token, message_id, rev in self._mailbox.unserved(list(by_token)):
             data = json.dumps({"reply_to": message_id, "no_worker": self._absent}).encode()
             for subscriber in by_token[token]:
-                # After this revision the message may have a worker.
+                # If the session has changed since this revision, the notice is out of date.
                 subscriber.deliver(SessionEvent(token, "unserved", data, None, None, last_rev=rev))

@@ -17,9 +17,10 @@ from contextlib import suppress
 
 # The bound for frames that wait behind the one that is being written. A frame that is sent at
 # once may be larger: a long history is the first frame that a client gets.
-MAX_QUEUED = 1024 * 1024  # bytes
+MAX_QUEUED_BYTES = 1024 * 1024
 # A frame has about 50 bytes of overhead, and the answer to a ping has only two: without this
-# bound, a flood of pings would fill many times MAX_QUEUED. Frames with text reach MAX_QUEUED first.
+# bound, a flood of pings would fill many times MAX_QUEUED_BYTES. Frames with
+# text reach MAX_QUEUED_BYTES first.
 MAX_FRAMES = 20_000
 
 _NO_LINGER = struct.pack("ii", 1, 0)  # on, 0 s
@@ -32,9 +33,8 @@ class SendQueue:
     takes only a part, a new thread writes the rest and the frames that are queued meanwhile, and
     then ends. So an idle client costs no thread, and a slow client delays no other.
 
-    ``deadline`` is in seconds of the monotonic clock. Before `close` it is for the frame that is
-    being written; after `close`, for all queued frames; and once they are written, for the client
-    to end the connection.
+    ``deadline`` is a value of `time.monotonic`. By then the frame that is being written must be
+    sent; after `close`, all queued frames; once they are sent, the client must have disconnected.
     """
 
     __slots__ = (
@@ -72,7 +72,8 @@ class SendQueue:
             if self._closed:
                 return True
             if self._queued and (
-                self._queued_bytes + len(frame) > MAX_QUEUED or len(self._queued) >= MAX_FRAMES
+                self._queued_bytes + len(frame) > MAX_QUEUED_BYTES
+                or len(self._queued) >= MAX_FRAMES
             ):
                 return False
             self._write(frame)

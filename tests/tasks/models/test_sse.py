@@ -32,4 +32,8 @@ def test_an_event_is_yielded_as_soon_as_it_ends(end):
 
 
 def test_a_stream_without_events_has_none():
-    assert list(events([b"", b"\n\n", b": comment\n\n"])) == []
+    assert list(events([b"\n\n", b": comment\n\n"])) == []
+
+
+def test_an_empty_chunk_is_passed_on_so_that_the_reader_can_look_at_the_time():
+    assert list(events([b"", b"data: 1\n\n"])) == [None, "1"]

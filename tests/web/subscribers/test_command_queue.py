@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 
+from tests.processes import wait_until
 from web.subscribers.command_queue import MAX_QUEUED, CommandQueue
 
 
@@ -52,8 +54,7 @@ def test_the_running_command_can_drop_the_queued_ones():
 
 
 def test_an_empty_queue_has_no_thread():
-    queue, threads = CommandQueue(), []
-    queue.put(lambda: threads.append(threading.current_thread()))
+    queue, before = CommandQueue(), _thread._count()
+    queue.put(lambda: None)
     queue.join()
-    threads[0].join(5)
-    assert not threads[0].is_alive()
+    wait_until(lambda: _thread._count() == before)

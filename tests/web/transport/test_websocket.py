@@ -514,9 +514,8 @@ def test_an_idle_websocket_costs_no_thread_beside_the_servers_own(server):
             client.close()
 
 
+@pytest.mark.parametrize("server", ["gevent"], indirect=True)  # Flask's own server holds it
 def test_an_open_websocket_holds_nothing_of_its_request(server):
-    if "gunicorn" not in server.command:
-        pytest.skip("Flask's own server holds it")
     with requests.Session() as session:  # one connection
         before = session.get(f"{server.url}/requests", timeout=TIMEOUT).json()
         clients = [server.open("/echo") for _ in range(5)]
