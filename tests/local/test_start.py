@@ -78,7 +78,7 @@ def test_a_redis_that_does_not_answer_is_reported(environ, tmp_path):
 
 def test_a_chat_that_runs_already_is_reported(environ, tmp_path):
     with EmbeddedRedis(tmp_path / "redis"):
-        assert "this chat runs already" in sentence(environ, tmp_path)
+        assert "this chat is already running" in sentence(environ, tmp_path)
 
 
 def names(plan: Plan) -> list[list[str]]:
