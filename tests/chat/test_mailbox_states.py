@@ -69,7 +69,7 @@ def without_measurements(answer: Any) -> Any:
 
     These are its age, and last of all what it says only the first time.
     """
-    if not isinstance(answer, list) or answer[0] not in ("claimed", "idle"):
+    if not isinstance(answer, list) or answer[:1] not in (["claimed"], ["idle"]):
         return answer
     return answer[:6] + answer[7:-2] if answer[0] == "claimed" else answer[:-1]
 
