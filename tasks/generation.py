@@ -77,7 +77,7 @@ class Generation:
                 self._generate(model, history_window)
                 return self._commit()
             except ModelError as error:
-                return self._commit(error.code)
+                return self._commit(error.code, error.msg)
             except Cancelled:
                 return self._release()
         except LeaseLost:
@@ -203,7 +203,7 @@ class Generation:
         self._deltas, self._attempt = int(bool(claim.kept_text)), self._attempt + 1
         self._log("restarted")
 
-    def _commit(self, error: str = "") -> Committed:
+    def _commit(self, error: str = "", error_msg: str = "") -> Committed:
         claim, finished = self.claim, self._finished
         self._settle()
         committed = self._until_redis_answers(
@@ -217,6 +217,7 @@ class Generation:
                 self._buffer,
                 finished.finish if finished else "stop",
                 finished.model if finished else "",
+                error_msg,
             )
         )
         if not committed.owned:

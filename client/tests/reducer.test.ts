@@ -224,7 +224,7 @@ describe("a retry", () => {
     const failed: ServerFrame = { type: "error", code: "model_timeout", msg: "Too slow.", reply_to: "h1" };
     const after = reduceAll([ack, start, failed, { type: "message", ...REPLY }], retrying);
     expect(after.messages).toEqual([HUMAN, REPLY]);
-    expect(after.notice).toBe("The model took too long to answer. The earlier reply is kept.");
+    expect(after.notice).toBe("Too slow. The earlier reply is kept.");
   });
 
   it("that is stopped before its first word gives the old reply back", () => {
