@@ -10,6 +10,7 @@ import {
   THINKING,
   unanswered,
 } from "../src/chat-state";
+import { errorMessage } from "../src/error-messages";
 import type { Reply, ServerFrame } from "../src/frames";
 import { reduce } from "../src/reducer";
 import { FRAMES, historyAfter } from "./recorded-session";
@@ -162,6 +163,7 @@ describe("a reply", () => {
       status: "failed",
       error: "model_timeout",
     });
+    expect(errorMessage(replyOf(reduceAll([failed], started), "h1") ?? {})).toBe("Too slow.");
     expect(replyOf(reduceAll([{ ...failed, reply_to: "h2" }], started), "h2")).toMatchObject({ msg: "", status: "failed" });
     expect(reduceAll([{ ...failed, reply_to: "elsewhere" }], started)).toEqual(started);
   });

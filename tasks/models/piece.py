@@ -52,7 +52,10 @@ def plain_text(data: str, number: int | None) -> str | None:
             (choice,) = event["choices"]
             if choice.get("finish_reason") is not None or choice.get("index", number) != number:
                 return None
-            text = choice["delta"]["content"] if "delta" in choice else choice["text"]
+            delta = choice.get("delta")
+            if delta is not None and "extra_content" in delta:
+                return None
+            text = choice["text"] if delta is None else delta["content"]
         else:
             token = event["token"]
             if token["special"] or event.get("generated_text") is not None or event.get("details"):
@@ -89,16 +92,23 @@ def piece_of(event: dict[str, Any], index: int | None) -> Piece | None:
             text, thinking = _content(event[name])
             return Piece(text, "", thinking or _thinks(event), _own_finish(event))
     for name in _CONTAINERS:
-        inner = event.get(name)
-        if isinstance(inner, list) and inner:
-            inner = inner[-1]  # of OpenAI's responses the message, which follows the reasoning
-        if isinstance(inner, dict) and (piece := piece_of(inner, index)):
+        if piece := _contained(event.get(name), index):
             return piece._replace(finish=piece.finish or _own_finish(event))
-        if isinstance(inner, str):
-            return Piece(inner, "", False, _own_finish(event))
     if _thinks(event) or "choices" in event or "usage" in event or _own_finish(event):
         return Piece(thinking=_thinks(event), finish=_own_finish(event))
     return None
+
+
+def _contained(inner: Any, index: int | None) -> Piece | None:
+    """Return what the value of such a field says: an object, a text, or a list of one of these."""
+    if isinstance(inner, dict):
+        return piece_of(inner, index)
+    if isinstance(inner, list) and inner and all(isinstance(item, str) for item in inner):
+        inner = "".join(inner)
+    if isinstance(inner, list):  # OpenAI's responses have the reasoning before the message
+        pieces = [piece_of(item, index) for item in inner if isinstance(item, dict)]
+        return next((piece for piece in pieces if piece and (piece.text or piece.whole)), None)
+    return Piece(inner) if isinstance(inner, str) else None
 
 
 def _openai_response(event: dict[str, Any]) -> Piece:
