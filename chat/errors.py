@@ -1,6 +1,7 @@
 """The failures of a chat: each has a code of the wire contract and a text for the user.
 
-The string of an error is for the operator's log; ``msg`` is the text that the user reads.
+The string of an error is for the operator's log; ``msg`` is the text that the user reads. A cause
+that a user can understand has a text of its own, with the same code: `tasks.models.failures`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import redis
 
 from chat.channel import channel, publish
-from chat.errors import CompleteReply, SessionGone, UnknownMessage
+from chat.errors import CompleteReply, SessionGone, UnknownMessage, error_message
 from chat.ids import new_id, timestamp
 from chat.message_log import log_end
 from chat.redis_client import translated_errors
@@ -293,8 +293,11 @@ class Mailbox:
         text: str = "",
         finish: Finish = "stop",
         model: str = "",
+        error_msg: str = "",
     ) -> Committed:
         """End the reply, which holds ``deltas``; it failed if there is an ``error`` code.
+
+        ``error_msg`` is the text that the user reads, if it is not that of the code.
 
         ``text`` is a last delta, which is added before. ``finish`` says whether the model ended the
         reply or its limit cut it, and ``model`` is the name of the model that answered.
@@ -302,6 +305,8 @@ class Mailbox:
         ending = {"status": "done", "finish": finish} | ({"model": model} if model else {})
         if error:
             ending = {"status": "failed", "error": error}
+            if error_msg and error_msg != error_message(error):
+                ending["error_msg"] = error_msg
         last = (text, json.dumps(text), json.dumps(ending))
         args = (lease_id, reply_id, attempt, deltas, *last, self._ttl)
         owned, queued, sessions_queued, reply_status = self._run(self._commit, token, *args)

@@ -19,6 +19,7 @@ class MessageSchema(Schema):
     reply_to = fields.String()
     status = fields.String()
     error = fields.String()
+    error_msg = fields.String()  # the text that the user reads, if it is not that of the code
     n = fields.Integer()
     finish = fields.String()
     model = fields.String()

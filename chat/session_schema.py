@@ -66,6 +66,7 @@ class StoredMessageSchema(Schema):
     reply_to = Id()
     status = fields.String(validate=validate.OneOf(STATUSES))
     error = fields.String()
+    error_msg = fields.String()  # the text that the user reads, if it is not that of the code
     n = fields.Integer()
     finish = fields.String(validate=validate.OneOf(get_args(Finish)))
     model = fields.String()

@@ -82,7 +82,7 @@ class Generation:
                 self._generate(model, history_window)
                 return self._commit()
             except ModelError as error:
-                return self._commit(error.code)
+                return self._commit(error.code, error.msg)
             except Cancelled:  # after a stop, `_release` raises `LeaseLost`
                 return self._release()
         except LeaseLost:
@@ -215,7 +215,7 @@ class Generation:
             self._texts = [claim.kept_text]
         self._log("restarted")
 
-    def _commit(self, error: str = "") -> Committed:
+    def _commit(self, error: str = "", error_msg: str = "") -> Committed:
         claim, finished = self.claim, self._finished
         self._send_unconfirmed()
         committed = self._until_redis_answers(
@@ -229,6 +229,7 @@ class Generation:
                 self._buffer,
                 finished.finish if finished else "stop",
                 finished.model if finished else "",
+                error_msg,
             )
         )
         if not committed.owned:

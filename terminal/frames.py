@@ -69,12 +69,19 @@ def _with_messages(
                 message["msg"],
                 message.get("n", 0),
                 message["status"],
-                error_message(message["error"]) if "error" in message else "",
+                _error_text(message),
                 message["timestamp"],
                 message.get("finish", ""),
             )
             conversation = conversation.with_exchange(message["reply_to"], reply=reply)
     return conversation
+
+
+def _error_text(message: Mapping[str, Any]) -> str:
+    if "error" not in message:
+        return ""
+    text: str = message.get("error_msg") or error_message(message["error"])
+    return text
 
 
 def _with_delta(conversation: Conversation, reply_id: str, n: int, text: str) -> Conversation:

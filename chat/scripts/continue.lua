@@ -20,7 +20,8 @@ local cut = reply.finish == 'length' or reply.status == 'stopped'
   or (reply.status == 'failed' and text ~= '')
 if not cut then return {'complete', 0, 0} end
 
-reply.msg, reply.status, reply.error, reply.finish, reply.model = 'Bot: ', 'streaming', nil, nil, nil
+reply.msg, reply.status = 'Bot: ', 'streaming'
+reply.error, reply.error_msg, reply.finish, reply.model = nil, nil, nil, nil
 redis.call('JSON.SET', SESSION, message_path(2 * state.answered - 1), cjson.encode(reply))
 state.answered, state.attempt = state.answered - 1, 1
 state.reply, state.reply_to = reply.id, human.id

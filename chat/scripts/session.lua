@@ -237,8 +237,8 @@ local function publish_ended(state, event_type, reply)
 end
 
 -- End the reply being generated and publish it. `ending` has the fields with which it ends: status,
--- and error, or finish and model. The session is then queued for its next message, or idle: it
--- expires after `ttl` seconds (0: never).
+-- and error, perhaps with error_msg, or finish and model. The session is then queued for its next
+-- message, or idle: it expires after `ttl` seconds (0: never).
 local function end_reply(state, ending, ttl)
   local index = 2 * state.answered + 1
   local reply = message_at(index)

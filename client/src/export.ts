@@ -28,8 +28,9 @@ function body(message: Message): string {
   return [message.msg, note].filter(Boolean).join("\n\n");
 }
 
-function statusNote({ status, error, finish }: Reply): string {
-  if (status === "failed") return `*${errorMessage(error)}*`;
+function statusNote(reply: Reply): string {
+  const { status, finish } = reply;
+  if (status === "failed") return `*${errorMessage(reply)}*`;
   if (finish === "length") return "*Cut at the model's limit.*";
   return status === "stopped" ? "*Stopped.*" : status === "streaming" ? "*Not finished.*" : "";
 }

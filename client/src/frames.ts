@@ -23,6 +23,8 @@ export interface Reply {
   status: "streaming" | "done" | "stopped" | "failed";
   /** The error code of a failed reply. */
   error?: string;
+  /** The message that a person reads, if it is not that of the code. */
+  error_msg?: string;
   /** While the reply is streaming: the number of deltas in `msg`. */
   n?: number;
   /** Once the reply is done: whether the model ended it, or its limit cut it. */

@@ -31,7 +31,7 @@ export function reduce(chat: Chat, frame: ServerFrame): Chat | "gap" {
     case "wait":
       return setWaitReason(chat, frame.reply_to, frame.reason ?? frame.code);
     case "error":
-      if (frame.reply_to) return failReply(chat, frame.reply_to, frame.code);
+      if (frame.reply_to) return failReply(chat, frame.reply_to, frame.code, frame.msg);
       return refuse(chat, frame.id, frame.msg, frame.retry_after !== undefined);
   }
 }
@@ -85,7 +85,7 @@ function startReply(chat: Chat, id: string, replyTo: string, msg: string, n: num
 function putEndedReply(chat: Chat, reply: Reply): Chat {
   const before = replyOf(chat, reply.reply_to);
   const isBack = before?.status === "failed" && before.id !== reply.id;
-  const notice = isBack ? `${errorMessage(before.error)} The earlier reply is kept.` : chat.notice;
+  const notice = isBack ? `${errorMessage(before)} The earlier reply is kept.` : chat.notice;
   return { ...putReply(chat, reply), notice };
 }
 
@@ -101,7 +101,7 @@ function appendDelta(chat: Chat, id: string, n: number, text: string): Chat | "g
 }
 
 /** Mark the reply to a message as failed. Its partial text stays. */
-function failReply(chat: Chat, replyTo: string, error: string): Chat {
+function failReply(chat: Chat, replyTo: string, error: string, error_msg: string): Chat {
   if (!chat.messages.some((message) => message.id === replyTo)) return chat;
   const { n: _, ...reply } = replyOf(chat, replyTo) ?? {
     id: `no-reply-${replyTo}`,
@@ -110,7 +110,7 @@ function failReply(chat: Chat, replyTo: string, error: string): Chat {
     timestamp: "",
     reply_to: replyTo,
   };
-  return putReply(chat, { ...reply, status: "failed", error });
+  return putReply(chat, { ...reply, status: "failed", error, error_msg });
 }
 
 function refuse(chat: Chat, id: string | undefined, msg: string, isTemporary: boolean): Chat {

@@ -41,7 +41,7 @@ And?
 
 ## Bot
 
-*The model took too long to answer.*
+*The model took too long to answer. Please try again.*
 `);
   expect(fileName(chat)).toBe("chat-2026-01-31T0930.md");
 });

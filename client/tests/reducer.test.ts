@@ -10,6 +10,7 @@ import {
   THINKING,
   unanswered,
 } from "../src/chat-state";
+import { errorMessage } from "../src/error-messages";
 import type { Reply, ServerFrame } from "../src/frames";
 import { reduce } from "../src/reducer";
 import { FRAMES, historyAfter } from "./recorded-session";
@@ -162,6 +163,7 @@ describe("a reply", () => {
       status: "failed",
       error: "model_timeout",
     });
+    expect(errorMessage(replyOf(reduceAll([failed], started), "h1") ?? {})).toBe("Too slow.");
     expect(replyOf(reduceAll([{ ...failed, reply_to: "h2" }], started), "h2")).toMatchObject({ msg: "", status: "failed" });
     expect(reduceAll([{ ...failed, reply_to: "elsewhere" }], started)).toEqual(started);
   });
@@ -224,7 +226,7 @@ describe("a retry", () => {
     const failed: ServerFrame = { type: "error", code: "model_timeout", msg: "Too slow.", reply_to: "h1" };
     const after = reduceAll([ack, start, failed, { type: "message", ...REPLY }], retrying);
     expect(after.messages).toEqual([HUMAN, REPLY]);
-    expect(after.notice).toBe("The model took too long to answer. The earlier reply is kept.");
+    expect(after.notice).toBe("Too slow. The earlier reply is kept.");
   });
 
   it("that is stopped before its first word gives the old reply back", () => {

@@ -16,6 +16,13 @@ NAMES: dict[Protocol, str] = {
 _ENDINGS: dict[str, Protocol] = {"/chat/completions": "chat", "/completions": "completions"}
 # The paths of TGI, SageMaker and Hugging Face's inference service.
 _HUGGING_FACE = re.compile(r"/(generate|generate_stream|invocations|models/[^/]+/[^/]+)$")
+# Paths of other protocols of servers that have one of OpenAI's as well: Ollama, KoboldCpp, OpenAI,
+# Anthropic. People copy them from documentation. What remains is the base.
+_OTHER_PROTOCOL = re.compile(
+    r"(/api/(chat|generate|tags)|/api/v1/generate|/api/extra/generate/stream|"
+    r"(?<=/v1)/(models|chat|responses|messages))$",
+    re.IGNORECASE,
+)
 
 
 class Address(NamedTuple):
@@ -30,9 +37,19 @@ def address_of(url: str) -> Address | None:
     parts = urlsplit(url)
     path = parts.path.rstrip("/")
     for ending, protocol in _ENDINGS.items():
-        if path.endswith(ending):
-            return Address(parts._replace(path=path).geturl(), protocol)
-    return Address(url, "hugging_face") if _HUGGING_FACE.search(path) else None
+        if path.lower().endswith(ending):
+            return Address(with_path(parts, path), protocol)
+    is_hugging_face = _HUGGING_FACE.search(path) and not _OTHER_PROTOCOL.search(path)
+    return Address(url, "hugging_face") if is_hugging_face else None
+
+
+def base_of(url: str) -> SplitResult:
+    """Return the base of a URL that is no address: it may be one of another protocol."""
+    parts = urlsplit(url)
+    if parts.hostname == "generativelanguage.googleapis.com" and "/openai" not in parts.path:
+        return parts._replace(path="/v1beta/openai")
+    path = _OTHER_PROTOCOL.sub("", parts.path.rstrip("/"))
+    return parts._replace(path=path)
 
 
 def with_path(parts: SplitResult, path: str) -> str:

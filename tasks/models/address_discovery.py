@@ -11,15 +11,13 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from chat.settings import DEFAULT_MODEL_NAME
-from tasks.models.address import Address, Protocol, with_path
+from tasks.models.address import Address, Protocol, base_of, with_path
 from tasks.models.failures import TransientError
 
 # Models that only complete text: GPT-J and others that are older than chat templates.
 _COMPLETES_TEXT = re.compile(r"gpt-?j|gpt-?neo|gpt-?2|pythia|\bopt-\d|\bbloom-?\d|distilgpt", re.I)
 # A base whose path ends like this is one of OpenAI's protocols, whatever its server answers.
-_OPENAI_BASE = re.compile(r"/(v\d\w*|openai)$")
-# Paths that people copy from the documentation of Ollama and OpenAI. The base is before them.
-_NO_BASE = re.compile(r"(/api(/chat|/generate)?|(?<=/v1)/models)$")
+_OPENAI_BASE = re.compile(r"/(v\d\w*|openai|deployments/[^/]+)$", re.IGNORECASE)
 # TGI has each of these in `/info`, beside the name of its model.
 _TGI_FIELDS = {"max_total_tokens", "max_input_tokens", "max_input_length", "router"}
 
@@ -44,31 +42,36 @@ def discover(url: str, model_name: str, get: Get) -> Discovery:
     Raises:
         TransientError: The server cannot answer at the moment. ``get`` may raise it, too.
     """
-    parts = urlsplit(url)
-    path = _NO_BASE.sub("", parts.path.rstrip("/"))
+    parts = base_of(url)
+    path = parts.path.rstrip("/")
+    # The path of Ollama's own protocol, or a part of the base: OpenRouter, Open WebUI.
+    is_api = path.endswith("/api")
 
-    def ask(tail: str) -> tuple[int, Any]:
-        status, body = get(with_path(parts, path + tail))
+    def ask(path: str) -> tuple[int, Any]:
+        status, body = get(with_path(parts, path))
         if status in _NOT_NOW:
-            raise TransientError(f"HTTP {status}: {tail}")
+            raise TransientError(f"HTTP {status}: {path}")
         return status, body
 
     is_openai = bool(_OPENAI_BASE.search(path))
     info_status = 0
-    if not is_openai:
-        info_status, info = ask("/info")
+    if not is_openai and not is_api:
+        info_status, info = ask(f"{path}/info")
         if info_status == 200 and _is_tgi(info):
             address = Address(url, "hugging_face")
             return Discovery(address, model_name, [str(info["model_id"])], certain=True)
-    for version in ("",) if is_openai else ("/v1", ""):
-        status, body = ask(f"{version}/models")
+    bases = [path] if is_openai else [f"{path}/v1", path]
+    if is_api:
+        bases.insert(0, f"{path.removesuffix('/api')}/v1")
+    for base in bases:
+        status, body = ask(f"{base}/models")
         served = model_names(body) if status == 200 else None
         # A server that wants a key for this path, but not for others, has this path.
         wants_key = status in (401, 403) and info_status != status
         if served is not None or wants_key or is_openai:
             name = _model_name(model_name, served or [])
             protocol: Protocol = "completions" if _COMPLETES_TEXT.search(name) else "chat"
-            address = openai_address(with_path(parts, path + version), protocol)
+            address = openai_address(with_path(parts, base), protocol)
             return Discovery(address, name, served or [], certain=served is not None)
     return Discovery(Address(url, "hugging_face"), model_name, [], certain=False)
 

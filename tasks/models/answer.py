@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chat.errors import ModelRefused, ModelTimeout
-from tasks.models.failures import ModelUnusable, TransientError, shortened
+from tasks.models.failures import AllThinking, ModelUnusable, TransientError, shortened
 from tasks.models.finish_reason import FAILURES, finish_of
 from tasks.models.json_values import DONE, json_values
 from tasks.models.piece import Piece, piece_of, plain_text
@@ -124,12 +124,10 @@ class Answer:
             self._not_understood = self._not_understood or "is not JSON"
             return []
         pieces = []
-        for value in values:
+        for value in _unpacked(values):
             if value is DONE:
                 self._done = self._response.about_to_end = True
                 break
-            while isinstance(value, list) and value:
-                value = value[0]
             if not isinstance(value, dict):
                 self._not_understood = self._not_understood or "is not of the protocol"
                 continue
@@ -209,7 +207,7 @@ class Answer:
             return
         if self._has_thought or self._tags.seen:
             if self.finish == "length":
-                raise ModelRefused(
+                raise AllThinking(
                     "all tokens of the reply went into thinking: raise MAX_NEW_TOKENS"
                 )
             raise ModelRefused("the model has thought, and written no text")
@@ -220,6 +218,17 @@ class Answer:
         if self._not_understood:
             raise ModelUnusable(f"the answer {self._not_understood}")
         raise TransientError("the answer ended without text")
+
+
+def _unpacked(values: list[Any]) -> Iterator[Any]:
+    """Yield the values, and those in lists: Gemini sends a stream as a list, TGI a body in one."""
+    for value in values:
+        if not isinstance(value, list) or not value:
+            yield value
+        elif isinstance(value[0], dict) and "generated_text" in value[0]:
+            yield value[0]  # the others are other replies
+        else:
+            yield from _unpacked(value)
 
 
 def _not_of_the_protocol(value: dict[str, Any]) -> str:

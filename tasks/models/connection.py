@@ -22,6 +22,7 @@ from urllib3.exceptions import NewConnectionError
 
 from tasks.models.answer_body import Answer, AnswerBody
 from tasks.models.call import Call
+from tasks.models.certificates import tls_context
 
 CONNECT_TIMEOUT = 5.0  # seconds
 # A request whose bytes the server's host has not acknowledged for so long has failed. Without this,
@@ -99,6 +100,10 @@ class Connection:
         )
         return self._answer
 
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the context for a server or a proxy, with the certificates of the environment."""
+        return tls_context(cast("bool | str", self._session.verify))
+
     def was_closed_while_idle(self, error: BaseException) -> bool:
         """Whether ``error`` of `request` shows that the server had closed this kept connection."""
         return self.reused and not self.answer_begun and any(map(_is_close, _causes(error)))
@@ -168,6 +173,7 @@ class _Adapter(HTTPAdapter):
     """Opens the connections of a `Connection`, direct ones and those through a proxy."""
 
     def __init__(self, owner: Connection) -> None:
+        self._tls_context = owner.tls_context
         self._pool_classes = {
             "http": partial(_HttpPool, owner),
             "https": partial(_HttpsPool, owner),
@@ -178,10 +184,21 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **options)
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        if proxy.lower().startswith("https:"):
+            options["proxy_ssl_context"] = self._tls_context()
+        manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = self._pool_classes
         return manager
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> Any:
+        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._tls_context()} if host["scheme"] == "https" else options
+
+    def cert_verify(self, *args: Any) -> None:
+        """Leave the connections as they are: their context verifies."""
 
 
 class _OwnedConnection:

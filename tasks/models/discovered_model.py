@@ -41,7 +41,7 @@ class DiscoveredModel:
         self._settings = settings
         self._variable = variable
         self._url = settings.model_url or ""
-        self._credentials = Credentials(settings.model_token, settings.model_headers)
+        self._credentials = Credentials(settings.model_token, settings.model_headers, self._url)
         self._lock = threading.Lock()
         self._model: Model | None = None
         self.discovery: Discovery | None = None  # None: not known yet

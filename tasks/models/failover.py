@@ -63,7 +63,7 @@ class Failover:
         """Yield the reply as `Model.answer` does."""
         first_retry = RetryPolicy(has_successor=True)
         permission = self._breaker.ask()
-        text = partial_text
+        text, temporary = partial_text, None
         if permission is not Permission.OPEN:
             try:
                 items = self._first.answer(messages, text, call, first_retry, kept_text=kept_text)
@@ -74,12 +74,19 @@ class Failover:
                         text += item
                     yield item
                 return
-            except _CANNOT_ANSWER:
+            except _CANNOT_ANSWER as error:
                 call.time_left()  # raises if the time of both is over
+                temporary = None if isinstance(error, ModelUnusable) else error
         metrics.model_fallbacks.inc()
         log.info("the second model is asked")
         second_retry = first_retry.successor()
-        yield from self._second.answer(messages, text, call, second_retry, kept_text=kept_text)
+        try:
+            yield from self._second.answer(messages, text, call, second_retry, kept_text=kept_text)
+        except ModelUnusable:
+            # Another try may reach the first one, so the person is told to make it.
+            if temporary is None:
+                raise
+            raise temporary from None
 
     def _watched(
         self, items: Iterator[ReplyItem], call: Call, permission: Permission

@@ -28,6 +28,8 @@ _UNUSABLE = re.compile(
     r"unavailable|not available|deprecated)|(?:unknown|invalid|no such) model",
     re.IGNORECASE,
 )
+# OpenAI's reasoning models answer 400 if all tokens went into thinking.
+_LIMIT_REACHED = re.compile(r"max_\w*tokens or model output limit was reached", re.IGNORECASE)
 _MAX_MESSAGE_LENGTH = 200  # characters of a server's error message in ours
 
 
@@ -63,9 +65,25 @@ class BadRequest(Answered, ModelRefused):
 class PromptTooLong(Answered, ModelRefused):
     """The prompt has more tokens than the model takes."""
 
+    msg = "The message is too long for the model. Please shorten it."
+
 
 class ModelUnusable(Answered, ModelRefused):
     """The server refuses every message: a wrong key, address or name, or no model's server."""
+
+    msg = (
+        "The model cannot be used as it is set up. Its operator finds the cause in the log, or"
+        " with python -m tasks.models."
+    )
+
+
+class AllThinking(Answered, ModelRefused):
+    """The limit of tokens ended the reply before the model had written any text."""
+
+    msg = (
+        "The model used up its limit by thinking, before it wrote an answer. Please ask for"
+        " something simpler, or ask the operator to raise MAX_NEW_TOKENS."
+    )
 
 
 class ParametersRefused(ModelRefused):
@@ -77,7 +95,7 @@ class ParametersRefused(ModelRefused):
         self.changes = changes
 
 
-Failed = TransientError | BadRequest | PromptTooLong | ModelUnusable
+Failed = TransientError | BadRequest | PromptTooLong | ModelUnusable | AllThinking
 
 
 def failure_of(response: requests.Response, body: Any) -> Failed:
@@ -97,6 +115,8 @@ def _failure_of(response: requests.Response, body: Any) -> Failed:
     fields = body if isinstance(body, dict) else {"error": _plain(body)}
     message = error_message(fields) or response.reason or "no reason given"
     cause = f"HTTP {status}: {message}"
+    if 300 <= status < 400 and (location := response.headers.get("Location")):
+        cause += f"; it is at {shortened(location.partition('?')[0])}"
     retry_after = _retry_after(response.headers.get("Retry-After"))
     if status == 503 and (estimated := _seconds(fields.get("estimated_time"))) is not None:
         return ModelLoading(cause, retry_after=estimated)
@@ -113,6 +133,8 @@ def failure_with(status: int, cause: str, message: str, retry_after: float | Non
     if status >= 500 or status in _TRANSIENT_4XX:
         return TransientError(cause, retry_after=retry_after)
     is_bad_request = status in (400, 416, 422)
+    if is_bad_request and _LIMIT_REACHED.search(message):
+        return AllThinking(cause)
     if is_bad_request and _UNUSABLE.search(message) and not _CONTENT.search(message):
         return ModelUnusable(cause)
     about_length = any(word in message.lower() for word in _LENGTH_WORDS)

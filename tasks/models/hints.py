@@ -91,7 +91,9 @@ def _served_models(settings: Settings) -> list[str] | None:
     try:
         response = requests.get(
             base,
-            auth=Credentials(settings.model_token, settings.model_headers),
+            auth=Credentials(
+                settings.model_token, settings.model_headers, settings.model_url or ""
+            ),
             timeout=_MODEL_LIST_TIMEOUT,
             allow_redirects=False,
         )

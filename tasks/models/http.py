@@ -24,7 +24,8 @@ _ANSWERED = {200, 201, 202, 203}  # some gateways are not exact
 def loggable_url(url: str) -> str:
     """Return a URL without its user, password and query, which may contain a key."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 @contextmanager

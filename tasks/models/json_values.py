@@ -9,7 +9,9 @@ from typing import Any
 # What some servers and proxies put before and between values.
 _BETWEEN = re.compile(r"(?:[\s,;\x00\x1e\ufeff]|data:)*")
 _DONE = re.compile(r'"?\[?DONE\]?"?', re.IGNORECASE)
-_DECODER = json.JSONDecoder()
+# Not strict: some servers leave line ends and tabs in texts as they are.
+_DECODER = json.JSONDecoder(strict=False)
+_NEXT_EVENT = re.compile(r"data: ?(?=\{)")
 
 
 class Done:
@@ -26,12 +28,25 @@ def json_values(data: str) -> list[Any]:
         ValueError, RecursionError: It does not consist of JSON, or is nested too deeply.
     """
     try:
-        value = json.loads(data)
+        value = _DECODER.decode(data)
     except ValueError:
-        return _several(data)
+        return _with_broken_beginning(data)
     if isinstance(value, str):  # JSON as a string
         return _several(value)
     return [value]
+
+
+def _with_broken_beginning(data: str) -> list[Any]:
+    """Return the values in ``data``, or those after a value that was cut off.
+
+    Some proxies cut an event off in its middle, and the next one follows on the same line.
+    """
+    try:
+        return _several(data)
+    except ValueError:
+        if not (following := _NEXT_EVENT.search(data, 1)):
+            raise
+    return _with_broken_beginning(data[following.end() :])
 
 
 def _several(data: str) -> list[Any]:

@@ -73,7 +73,7 @@ class Model:
     def __init__(self, adapter: Adapter, url: str, settings: Settings) -> None:
         self._adapter = adapter
         self._url = url
-        self._credentials = Credentials(settings.model_token, settings.model_headers)
+        self._credentials = Credentials(settings.model_token, settings.model_headers, url)
         self._parameters = Parameters(loggable_url(url))
         self._name = settings.model_name
         self._continuation = MessageContinuation(url, self._credentials)

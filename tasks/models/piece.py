@@ -21,7 +21,10 @@ _THINKING_FIELDS = (
     "thinking_blocks",
     "thought",
 )
-_NOTHING: dict[str, Any] = {}
+# Fields of an event without choices that hold text.
+_TEXT_FIELDS = ("response", "content", "text", "completion", "output_text", "text_output")
+# Fields that hold all else: Cloudflare, DashScope, OpenAI's responses, KoboldCpp, Vertex AI.
+_CONTAINERS = ("result", "output", "results", "predictions")
 
 
 class Piece(NamedTuple):
@@ -49,7 +52,10 @@ def plain_text(data: str, number: int | None) -> str | None:
             (choice,) = event["choices"]
             if choice.get("finish_reason") is not None or choice.get("index", number) != number:
                 return None
-            text = choice["delta"]["content"] if "delta" in choice else choice["text"]
+            delta = choice.get("delta")
+            if delta is not None and "extra_content" in delta:
+                return None
+            text = choice["text"] if delta is None else delta["content"]
         else:
             token = event["token"]
             if token["special"] or event.get("generated_text") is not None or event.get("details"):
@@ -71,26 +77,50 @@ def piece_of(event: dict[str, Any], index: int | None) -> Piece | None:
         return _choice(choice) if isinstance(choice, dict) else None
     if "token" in event or "generated_text" in event:
         return _hugging_face(event)
+    if str(event.get("type")).startswith("response."):
+        return _openai_response(event)
     message = event.get("message")
     if isinstance(message, dict) and message.get("content") is not None:  # Ollama
         text, thinking = _message(message)
         return Piece(text, "", thinking, _own_finish(event))
     delta = event.get("delta")
-    if delta is not None:  # Anthropic, Cohere, OpenAI's responses
+    if delta is not None:  # Anthropic, Cohere
         text, thinking = _message(delta)
-        if "reasoning" in str(event.get("type")):
-            text, thinking = "", True
         return Piece(text, "", thinking, _own_finish(event))
-    for name in ("response", "content", "text", "completion", "output_text"):
+    for name in _TEXT_FIELDS:
         if isinstance(event.get(name), str | list | int | float):
             text, thinking = _content(event[name])
             return Piece(text, "", thinking or _thinks(event), _own_finish(event))
-    for name in ("result", "output"):
-        if isinstance(event.get(name), dict):  # Cloudflare, DashScope
-            return piece_of(event[name], index)
+    for name in _CONTAINERS:
+        if piece := _contained(event.get(name), index):
+            return piece._replace(finish=piece.finish or _own_finish(event))
     if _thinks(event) or "choices" in event or "usage" in event or _own_finish(event):
         return Piece(thinking=_thinks(event), finish=_own_finish(event))
     return None
+
+
+def _contained(inner: Any, index: int | None) -> Piece | None:
+    """Return what the value of such a field says: an object, a text, or a list of one of these."""
+    if isinstance(inner, dict):
+        return piece_of(inner, index)
+    if isinstance(inner, list) and inner and all(isinstance(item, str) for item in inner):
+        inner = "".join(inner)
+    if isinstance(inner, list):  # OpenAI's responses have the reasoning before the message
+        pieces = [piece_of(item, index) for item in inner if isinstance(item, dict)]
+        return next((piece for piece in pieces if piece and (piece.text or piece.whole)), None)
+    return Piece(inner) if isinstance(inner, str) else None
+
+
+def _openai_response(event: dict[str, Any]) -> Piece:
+    """Return what an event of OpenAI's responses says. The ones without delta repeat the text."""
+    kind, response = str(event["type"]), event.get("response")
+    if "delta" in event:
+        thinks = "reasoning" in kind
+        return Piece("" if thinks else _content(event["delta"])[0], "", thinks)
+    if kind == "response.incomplete":
+        details = response.get("incomplete_details") if isinstance(response, dict) else None
+        return Piece(finish=str(details.get("reason")) if isinstance(details, dict) else "length")
+    return Piece(finish="stop" if kind == "response.completed" else "")
 
 
 def _index(choice: Any) -> Any:
@@ -123,13 +153,16 @@ def _choice(choice: dict[str, Any]) -> Piece:
 
 def _hugging_face(event: dict[str, Any]) -> Piece:
     token, whole, text = event.get("token"), event.get("generated_text"), ""
-    if isinstance(token, dict) and not token.get("special"):
+    if isinstance(token, str):  # KoboldCpp
+        text = token
+    elif isinstance(token, dict) and not token.get("special"):
         text, _ = _content(token.get("text"))
     details = event.get("details")
     finish = finish_word(details.get("finish_reason")) if isinstance(details, dict) else ""
     if isinstance(whole, list) and whole and isinstance(whole[-1], dict):  # a chat, the reply last
         whole = whole[-1].get("content")
     whole_text, _ = _content(whole)
+    finish = finish or _own_finish(event)
     return Piece(text, whole_text, False, finish or ("" if whole is None else "stop"))
 
 
@@ -139,6 +172,8 @@ def _message(message: Any) -> tuple[str, bool]:
         return _content(message)
     content = message.get("content")
     text, thinking = (content, False) if isinstance(content, str) else _content(content)
+    if "extra_content" in message and _is_thought(message["extra_content"]):
+        return "", True
     if not text:
         if isinstance(message.get("message"), dict):
             return _message(message["message"])
@@ -166,10 +201,18 @@ def _part(part: Any) -> tuple[str, bool]:
     kind = str(part.get("type") or "")
     if "think" in kind or "reasoning" in kind or "summary" in kind or part.get("thought") is True:
         return "", True
+    if "thinking" in part and not part.get("text"):  # Cohere
+        return "", True
     text = part.get("text") or part.get("refusal") or part.get("content")
     if isinstance(text, dict):
         text = text.get("value")
     return text if isinstance(text, str) else "", False
+
+
+def _is_thought(extra: Any) -> bool:
+    """Whether Gemini marks a text as thinking, in the protocol that it shares with OpenAI."""
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return isinstance(google, dict) and google.get("thought") is True
 
 
 def _thinks(fields: dict[str, Any]) -> bool:
@@ -178,12 +221,14 @@ def _thinks(fields: dict[str, Any]) -> bool:
 
 def _own_finish(event: dict[str, Any]) -> str:
     """Return why the model stopped, of an event that has no choices."""
-    delta = event.get("delta")
-    for fields in (event, delta if isinstance(delta, dict) else _NOTHING):
+    delta, meta = event.get("delta"), event.get("meta_info")  # the latter is SGLang's
+    for fields in (event, delta, meta):
+        if not isinstance(fields, dict):
+            continue
         for name in ("finish_reason", "finishReason", "done_reason", "stop_reason"):
             if word := finish_word(fields.get(name)):
                 return word
     if event.get("stopped_limit") is True or event.get("truncated") is True:
         return "length"
-    ended = event.get("type") in ("message_stop", "response.completed", "message-end")
+    ended = event.get("type") in ("message_stop", "message-end")
     return "stop" if ended or event.get("done") is True or event.get("stop") is True else ""

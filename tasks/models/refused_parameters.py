@@ -22,6 +22,11 @@ _LIMITS = {"max_tokens", "max_completion_tokens", "max_new_tokens"}
 # Names that are also English words, or parts of other names: an error is about them only if it
 # has them in quotation marks or where a list of names stands.
 _COMMON_WORDS = {"stop", "stream", "options", "truncate"}
+# What servers also call a parameter: that of the server behind them, or a word of their own.
+_ALIASES = {
+    "stop": r"stop[ _]?(?:sequence|word|string|token)s?",
+    "max_tokens": r"max[ _]?(?:output|new|completion|gen)[ _]?(?:tokens|len)|maximum tokens",
+}
 
 _MAX_TEXT = 4000  # characters of an error that are searched
 _MAX_DEPTH = 8  # of the objects, lists and JSON strings in an error
@@ -31,7 +36,9 @@ _ECHO_IN_TEXT = re.compile(r"""['"]input['"]\s*:|\binput_value=""")
 # A name after these words is a suggestion, or one of those that the server does take.
 _SUGGESTION = re.compile(
     r"(?:did you mean|(?:^|[.;,:] *)(?:please )?use\b|expected (?:one of )?`|"
-    r"supported parameters are|allowed (?:fields|parameters)|to drop)[^.;]*",
+    r"(?:supported|allowed|valid|known|available) (?:parameters|fields|properties|keys)"
+    r"(?: are\b|:)|"
+    r"to drop)[^.;]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _COMPLAINT = re.compile(
@@ -39,18 +46,36 @@ _COMPLAINT = re.compile(
     r"invalid|not valid|incorrect|illegal|reject|accept|must|should|only|too (?:large|long|high)|"
     r"at most|at least|exceed|maximum|minimum|greater|less than|range|deprecated|removed|"
     r"cannot|can't|can not|could not|not available|unavailable|disabled|not implemented|"
-    r"cannot find field|no such|supplied|not used|ignored|> \d|< \d|>= \d|<= \d",
+    r"cannot find field|no such|supplied|not used|ignored|> \d|< \d|>= \d|<= \d|fixed|too many|"
+    r"unmarshal|mismatch|extraneous|"
+    # Chinese, Japanese, Korean, German, French, Spanish and Portuguese, Russian
+    r"不支持|不允许|不能|非法|无效|错误|有误|必须|范围|超|サポート|無効|範囲|지원|유효|범위|"
+    r"unterst|ung.ltig|zul.ssig|erlaubt|pris en charge|invalid|autoris|permitid|admit|soportad|"
+    r"suportad|поддерж|недопуст",
     re.IGNORECASE,
 )
 # The server takes each of them, but not together.
 _ONE_OF_THEM = re.compile(r"cannot both|can't both|not both|only one|mutually exclusive", re.I)
 # The prompt together with the reply is too long: a shorter prompt helps, no parameter does, ...
 _TOO_LONG_TOGETHER = re.compile(
-    r"context length|input tokens|your request has|`inputs`|\bprompt\b|in the messages", re.I
+    r"context length|input tokens|your request has|`inputs`|in the messages|"
+    r"\bprompt\b(?=.*(?:token|long|length))",
+    re.IGNORECASE,
 )
 # ... unless the reply alone may be longer than this.
-_CONTEXT = re.compile(r"(?:context length is|must be <=?|context (?:size|window) (?:is|of)) (\d+)")
-_A_LIMIT = re.compile(r"at most|less than|<=|> ?\d|range|maximum|up to|exceed|too large", re.I)
+_CONTEXT = re.compile(
+    r"(?:context length (?:is|of)|must be <=?|context (?:size|window) (?:is|of)) (\d+)"
+)
+_A_LIMIT = re.compile(
+    r"at most|less than|<=|> ?\d|range|between|\[\d|maximum|up to|exceed|too large|范围|最大|超",
+    re.IGNORECASE,
+)
+# The server takes nothing but streams.
+_STREAMS_ONLY = re.compile(
+    r"stream\w*\W{0,3}(?:must|should|needs?|has to)\b.{0,20}\b(?:true|enabled)|"
+    r"only supports? stream|only stream",
+    re.IGNORECASE,
+)
 
 
 def refused(body: Body, error: Any, changes: Changes) -> Changes:
@@ -68,7 +93,7 @@ def refused(body: Body, error: Any, changes: Changes) -> Changes:
             continue
         for name in _named(text, optional):
             if name not in new or new[name].limit is None:
-                new[name] = _change(name, optional[name], text.value, changes)
+                new[name] = _change(name, optional[name], text.about or text.value, changes)
     if len(new) > 1 and any(_ONE_OF_THEM.search(text.value) for text in texts):
         new = dict([list(new.items())[-1]])
     return {**changes, **new}
@@ -84,7 +109,8 @@ def _change(name: str, value: Any, text: str, changes: Changes) -> Change:
 def _highest_number_below(value: Any, text: str) -> int | None:
     if not _A_LIMIT.search(text):
         return None
-    numbers = (int(number) for number in re.findall(r"(?<![\w.-])\d{1,9}(?![\w-])", text))
+    found = re.findall(r"(?<![\w.-])(\d{1,9})(?![\w-])( \(exclusive\))?", text)
+    numbers = (int(number) - bool(exclusive) for number, exclusive in found)
     return max((number for number in numbers if 1 < number < value), default=None)
 
 
@@ -109,6 +135,7 @@ def _flat(body: Body) -> Iterator[tuple[str, Any]]:
 class _Text(NamedTuple):
     value: str
     is_name: bool  # whether the whole text is the name of a parameter, by the place it stands in
+    about: str = ""  # the message about a parameter whose name stands apart
 
 
 def _texts(error: Any, depth: int = 0, key: str = "") -> Iterator[_Text]:
@@ -117,8 +144,9 @@ def _texts(error: Any, depth: int = 0, key: str = "") -> Iterator[_Text]:
         return
     if isinstance(error, dict):
         for name, value in error.items():
-            if name == "loc" and isinstance(value, list):
-                yield _Text(_parameter_at(value), is_name=True)
+            if name in ("loc", "path") and isinstance(value, list):  # pydantic, zod
+                about = str(error.get("msg") or error.get("message") or "")
+                yield _Text(_parameter_at(value), is_name=True, about=about)
             else:
                 yield from _texts(value, depth + 1, str(name))
     elif isinstance(error, list):
@@ -131,7 +159,7 @@ def _texts(error: Any, depth: int = 0, key: str = "") -> Iterator[_Text]:
             yield from _texts(nested, depth + 1)
             text = text[:start]
         text = text[: found.start()] if (found := _ECHO_IN_TEXT.search(text)) else text
-        is_name = key in ("param", "field", "parameter")
+        is_name = key in ("param", "field", "parameter", "additionalProperty")
         yield _Text(_SUGGESTION.sub("", text), is_name)
 
 
@@ -144,7 +172,7 @@ def _json_in(text: str) -> Any:
 
 
 def _parameter_at(location: list[Any]) -> str:
-    """Return the parameter at a location of pydantic, such as ``["body", "stop", 0]``."""
+    """Return the parameter at a location, such as ``["body", "stop", 0]``."""
     names = [name for name in location if isinstance(name, str) and name not in ("body", *NESTED)]
     return names[0] if names else ""
 
@@ -155,18 +183,26 @@ def _named(text: _Text, optional: Mapping[str, Any]) -> list[str]:
         return [text.value.rpartition(".")[2]]
     if not _COMPLAINT.search(text.value):
         return []
-    return [name for name in optional if _pattern(name).search(text.value)]
+    named = [name for name in optional if _pattern(name).search(text.value)]
+    if "stream" in named and _STREAMS_ONLY.search(text.value):
+        named.remove("stream")
+    return named
 
 
 def _pattern(name: str) -> re.Pattern[str]:
     first, *others = name.split("_")
     camel = first + "".join(other.title() for other in others)
     spelling = f"(?:{name}|{camel}|{' '.join((first, *others))})"
+    alias = rf"(?<![A-Za-z_])(?:{_ALIASES.get(name, spelling)})(?![A-Za-z_])"
     if name not in _COMMON_WORDS:
-        return re.compile(rf"(?<![A-Za-z_]){spelling}(?![A-Za-z_])", re.IGNORECASE)
-    quoted = rf"""(?:["'`.]{spelling}["'`])"""
+        plain = rf"(?<![A-Za-z_]){spelling}(?![A-Za-z_])"
+        return re.compile(f"{plain}|{alias}", re.IGNORECASE)
+    quoted = rf"""(?:["'`./\[]{spelling}["'`\]])|(?:\.{spelling} of type)"""
     listed = rf"(?:[:,] ?{spelling}(?=$|[,.\s\"'}})\]]))"
     said = rf"(?:(?:parameters?|fields?|arguments?|property|key|name|value) {spelling}\b)"
     subject = rf"(?:^{spelling}\b(?=:|\s+(?:is|are|must|does|should|can|not)\b|\s*\n))"
-    verb = rf"(?:\b{spelling}ing (?:is |mode )*(?:not|un)|support {spelling}ing\b)"
-    return re.compile(f"{quoted}|{listed}|{said}|{subject}|{verb}", re.MULTILINE | re.IGNORECASE)
+    verb = rf"(?:\b{spelling}ing (?:is |mode )*(?:not|un)|support(?:ed for)? {spelling}ing\b)"
+    patterns = [quoted, listed, said, subject, verb]
+    if name in _ALIASES:
+        patterns.append(alias)
+    return re.compile("|".join(patterns), re.MULTILINE | re.IGNORECASE)

@@ -109,7 +109,7 @@ class _Event:
         self._tries += 1
         data = "\n".join(self._data)
         try:
-            json.loads(data)
+            json.loads(data, strict=False)
         except (ValueError, RecursionError):
             return data.strip() == "[DONE]"
         return True

@@ -26,6 +26,8 @@ _STATUS_OF_WORDS = (
     ("invalid_request", 400),
     ("invalid_argument", 400),
 )
+# Values of a code or a status that say that nothing has failed.
+_NO_ERROR = {"", "0", "200", "ok", "success", "queue", "queued", "processing", "connected"}
 _NAMES = ("code", "status", "status_code", "type", "error_type", "error_code")
 _WITH_TEXT = ("token", "generated_text", "content", "delta", "response", "candidates")
 
@@ -38,6 +40,9 @@ def failure_in(event: dict[str, Any]) -> Exception | None:
         error = choice.get("error") if isinstance(choice, dict) else None
     elif not error and _is_error(event):
         error = event
+    for name in ("x_groq", "response"):  # Groq, OpenAI's responses
+        if not error and isinstance(around := event.get(name), dict):
+            error = around.get("error")
     return failure_of_error(error, event) if error else None
 
 
@@ -81,5 +86,6 @@ def _is_error(event: dict[str, Any]) -> bool:
     if any(event.get(name) for name in ("error_code", "error_msg", "error_message", "error_type")):
         return True
     message = event.get("message")
-    has_code = "code" in event or "status" in event or "status_code" in event
+    codes = [event[name] for name in ("code", "status", "status_code") if name in event]
+    has_code = any(str(code).lower() not in _NO_ERROR for code in codes)
     return bool(event.get("detail")) or (isinstance(message, str) and bool(message) and has_code)

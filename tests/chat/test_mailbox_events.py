@@ -52,7 +52,8 @@ def test_each_frame_is_published_as_its_schema_dumps_it(mailbox, store, client, 
         mailbox.continue_reply(token, claim.message_id)
         claim = must_claim(mailbox, token)
         mailbox.restart(token, claim.lease_id, 1)
-        mailbox.commit(token, claim.lease_id, claim.reply_id, 2, 1, "model_timeout")
+        why = {"error": "model_timeout", "error_msg": "Too slow."}
+        mailbox.commit(token, claim.lease_id, claim.reply_id, 2, 1, **why)
         mailbox.retry(token, claim.message_id, text + "!")
         mailbox.stop(token, claim.message_id)
         store.erase(token)
@@ -76,6 +77,7 @@ def test_each_frame_is_published_as_its_schema_dumps_it(mailbox, store, client, 
     assert not stopped.keys() & {"finish", "model", "error"}
     (failed,) = frames["failed"]
     assert (failed["msg"], failed["error"]) == (text * 2, "model_timeout")
+    assert failed["error_msg"] == "Too slow."
     assert not failed.keys() & {"finish", "model"}
 
 

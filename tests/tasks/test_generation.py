@@ -12,6 +12,7 @@ from chat.errors import Internal, ModelRefused, RedisUnavailable
 from chat.timing import REDIS_OUTAGE_TIMEOUT, RENEWAL_INTERVAL
 from tasks.generation import Generation
 from tasks.models import Finished, Restart, Thinking
+from tasks.models.failures import AllThinking
 from tests.chat.mailbox_steps import answer, must_claim, published_events, send, texts
 from tests.tasks.conftest import ScriptedModel, wait_until_cancelled
 
@@ -72,6 +73,18 @@ def test_a_failed_reply_is_committed_with_its_text_and_the_code(generation, stor
     assert run(generation, script).owned
     ended = reply(store, token)
     assert (ended["status"], ended["error"], ended["msg"]) == ("failed", "model_refused", "Bot: Hi")
+    assert "error_msg" not in ended
+
+
+def test_a_failure_with_a_sentence_of_its_own_is_committed_with_it(generation, store, token):
+    def script(call):
+        yield Thinking()
+        raise AllThinking("a cause")
+
+    assert run(generation, script).owned
+    ended = reply(store, token)
+    assert (ended["error"], ended["error_msg"]) == ("model_refused", AllThinking.msg)
+    assert "MAX_NEW_TOKENS" in AllThinking.msg
 
 
 def test_a_lease_is_renewed_with_a_delta_or_without_after_the_interval(generation, clock):

@@ -97,6 +97,9 @@ def test_a_failed_reply_in_a_history_has_its_reason_as_a_sentence():
     failed = {**BOT, "status": "failed", "error": "model_timeout"}
     reply = folded([{**HISTORY, "messages": [HUMAN, failed]}]).exchange("h1").reply
     assert reply.error == "The model took too long to answer. Please try again."
+    failed |= {"error_msg": "Ask for less."}
+    reply = folded([{**HISTORY, "messages": [HUMAN, failed]}]).exchange("h1").reply
+    assert reply.error == "Ask for less."
 
 
 def test_a_delta_changes_no_finished_reply_and_is_a_gap_for_an_unknown_one():

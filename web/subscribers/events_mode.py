@@ -143,9 +143,8 @@ class EventsSubscriber(Subscriber):
 
     def _send_failed(self, reply: dict[str, Any]) -> None:
         code = reply["error"]
-        self._send(
-            _ERROR, {"code": code, "msg": error_message(code), "reply_to": reply["reply_to"]}
-        )
+        text = reply.get("error_msg") or error_message(code)
+        self._send(_ERROR, {"code": code, "msg": text, "reply_to": reply["reply_to"]})
 
     def _send(self, schema: Schema, data: Any) -> None:
         self.websocket.send(json.dumps(schema.dump(data)))

@@ -88,9 +88,8 @@ class PlainSubscriber(Subscriber):
             return
         self._sent.add(ended)
         if reply["status"] == "failed":
-            self._send(
-                reply["id"], error_message(reply["error"]), reply["timestamp"], reply["error"]
-            )
+            error_text = reply.get("error_msg") or error_message(reply["error"])
+            self._send(reply["id"], error_text, reply["timestamp"], reply["error"])
         elif text:  # a reply that was stopped before its first word is not sent
             self._send(reply["id"], text, reply["timestamp"])
 

@@ -58,7 +58,7 @@ export const ReplyView = memo(
       <article className="reply" aria-busy={isStreaming}>
         <h2 className="visually-hidden">Bot</h2>
         {reply.msg && <ReplyText text={reply.msg} isStreaming={isStreaming} />}
-        {reply.status === "failed" && <p className="failed">{errorMessage(reply.error)}</p>}
+        {reply.status === "failed" && <p className="failed">{errorMessage(reply)}</p>}
         {reply.status === "stopped" && <p className="muted">Stopped</p>}
         {reply.finish === "length" && <p className="muted">Cut at the model's limit</p>}
         {!isStreaming && (

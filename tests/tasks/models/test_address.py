@@ -33,6 +33,21 @@ AZURE = "https://x.openai.azure.com/openai/deployments/gpt/chat/completions?api-
         ("http://h/v1", None),
         ("http://h/v1/", None),
         ("http://h/my-completions", None),
+        # Their paths are case-sensitive, but ours need not be.
+        ("http://h/V1/Chat/Completions", CHAT),
+        ("https://user:password@h:8443/v1/chat/completions", CHAT),
+        ("http://[::1]:8080/v1/chat/completions", CHAT),
+        ("https://h/ollama/v1/chat/completions", CHAT),
+        ("https://router.huggingface.co/hf-inference/models/a/b/v1/chat/completions", CHAT),
+        ("https://h/openai/engines/gpt-j/completions", COMPLETIONS),
+        ("https://h/endpoints/gpt-j/invocations", HUGGING_FACE),
+        # The protocols of others, which have one of OpenAI's, too.
+        ("http://h/api/chat", None),
+        ("http://h/api/generate", None),
+        ("http://h/ollama/api/generate/", None),
+        ("http://h/api/v1/generate", None),
+        ("http://h/v1/responses", None),
+        ("http://h/v1/messages", None),
     ],
 )
 def test_the_path_selects_the_protocol(url, address):
@@ -68,7 +83,13 @@ class Server:
 OLLAMA = Server(__v1__models=models("llama3.2:latest", "gemma"))
 
 
-@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/api", "/api/chat", "/api/generate"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "/v1", "/v1/", "/api", "/api/", "/api/chat", "/api/generate", "/api/tags"),
+        *("/api/v1/generate", "/v1/models", "/v1/chat", "/v1/responses", "/v1/messages"),
+    ],
+)
 def test_a_base_with_a_list_of_models_is_openais_chat(path):
     found = OLLAMA.discover(path, "gemma")
     assert found.address == Address("http://h/v1/chat/completions", CHAT)
@@ -88,6 +109,29 @@ def test_a_base_with_a_list_of_models_is_openais_chat(path):
 def test_a_base_may_have_a_path(path, where, asked):
     found = Server(**{asked: models("a")}).discover(path)
     assert found.address == Address(f"http://h{where}/chat/completions", CHAT)
+
+
+@pytest.mark.parametrize("base", ["/api/v1", "/api"])
+def test_an_api_may_be_a_part_of_the_base(base):
+    """OpenRouter and Open WebUI."""
+    found = Server(**{f"{base}/models".replace("/", "__"): models("a")}).discover("/api")
+    assert found.address == Address(f"http://h{base}/chat/completions", CHAT)
+
+
+def test_the_base_of_a_deployment_is_that_of_openais_protocols():
+    """Azure lists no models there: https://learn.microsoft.com/azure/ai-services/openai/reference"""
+    found = Server().discover("/openai/deployments/gpt?api-version=2024-10-21")
+    url = "http://h/openai/deployments/gpt/chat/completions?api-version=2024-10-21"
+    assert found.address == Address(url, CHAT)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/v1beta", "/v1beta/models/gemini-2.5-pro:streamGenerateContent", "/v1beta/openai"]
+)
+def test_geminis_own_addresses_lead_to_the_one_that_it_shares_with_openai(path):
+    host = "https://generativelanguage.googleapis.com"
+    found = discover(f"{host}{path}", "gemini-2.5-pro", lambda _: (404, None))
+    assert found.address == Address(f"{host}/v1beta/openai/chat/completions", CHAT)
 
 
 def test_the_query_of_a_base_is_kept():
@@ -158,6 +202,7 @@ def test_a_body_that_is_no_list_of_models_is_none(body):
 
 
 def test_no_more_than_three_requests_are_sent():
-    server = Server()
-    server.discover("/a")
-    assert len(server.asked) <= 3
+    for path in ("/a", "/api"):
+        server = Server()
+        server.discover(path)
+        assert len(server.asked) <= 3

@@ -12,6 +12,8 @@ import requests
 import websocket
 from websocket import ABNF
 
+from chat.errors import ModelRefused
+from tasks.models.failures import ModelUnusable
 from tests import directives
 from tests.clients import Events, Plain, begin, history, open_websocket
 from tests.standin import MODEL
@@ -295,6 +297,15 @@ def test_a_failure_names_the_message_and_stays_in_the_history(system, token, soc
     )
     again = socket.say("hello")
     assert socket.until_answered(again)["msg"] == "echo: hello"
+    assert failure["msg"] == ModelRefused.msg
+    assert "error_msg" not in stored
+
+
+def test_a_cause_that_a_person_understands_has_a_sentence_of_its_own(system, token, socket):
+    failure = socket.until_answered(socket.say(directives.status(401)))
+    assert (failure["code"], failure["msg"]) == ("model_refused", ModelUnusable.msg)
+    stored = history(system.web.url, token)[1]
+    assert (stored["error"], stored["error_msg"]) == ("model_refused", ModelUnusable.msg)
 
 
 def test_a_failed_message_is_left_out_of_the_next_prompt(system, socket):
