@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests import directives
@@ -60,3 +63,31 @@ def test_the_old_reply_comes_back_although_a_process_died_meanwhile(system, sock
         socket.until(lambda _: socket.reply_to(message_id)["id"] != new["id"])
     reply = socket.reply_to(message_id)
     assert (reply["id"], reply["msg"], reply["status"]) == (old["id"], old["msg"], "done")
+
+
+@pytest.mark.parametrize("request_", [{"type": "retry"}, {"type": "retry", "msg": "b"}])
+def test_a_client_learns_that_redis_has_lost_its_retry(system, socket, request_, tmp_path):
+    message_id = socket.say("a")
+    old = socket.until_answered(message_id)
+    for worker in system.workers:
+        worker.kill()
+    system.redis.kill()
+    shutil.copytree(data_of(system), tmp_path / "older")
+    system.redis.start()
+    other = Events(system.web.ws, socket.token)  # Redis answers its web process again
+    socket.reconnect(system.webs[1].ws)
+    socket.send(**request_, id=message_id)
+    socket.until_type("ack")
+    system.redis.kill()
+    shutil.rmtree(data_of(system))
+    shutil.copytree(tmp_path / "older", data_of(system))
+    system.redis.start()
+    for client in (socket, other):
+        client.until_type("history")
+        assert client.reply_to(message_id)["id"] == old["id"]
+        assert client.messages[message_id]["msg"] == "a"
+
+
+def data_of(system: System) -> Path:
+    """Return the folder of Redis' files."""
+    return system.redis._log.parent
