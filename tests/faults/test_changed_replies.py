@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import directives
-from tests.clients import Events, begin, history
+from tests.clients import Events, Plain, begin, history
 from tests.system import System
 
 
@@ -86,6 +86,23 @@ def test_a_client_learns_that_redis_has_lost_its_retry(system, socket, request_,
         client.until_type("history")
         assert client.reply_to(message_id)["id"] == old["id"]
         assert client.messages[message_id]["msg"] == "a"
+
+
+def test_plain_mode_gets_a_continued_reply_that_ended_while_its_process_heard_nothing(system):
+    token = begin(system.web.url)
+    socket, ask = Events(system.webs[1].ws, token), directives.cut(4, number=4)
+    message_id = socket.say(ask)
+    cut = socket.until_answered(message_id)
+    plain = Plain(system.web.ws, token)
+    system.web.freeze()
+    try:
+        system.client.client_kill_filter(_type="pubsub")
+        socket.send(type="continue", id=message_id)
+        socket.until(lambda _: (socket.reply_to(message_id) or {}).get("finish") == "stop")
+    finally:
+        system.web.thaw()
+    reply = plain.reply()
+    assert (reply["id"], reply["msg"]) == (cut["id"], directives.whole_reply(ask))
 
 
 def data_of(system: System) -> Path:
