@@ -5,7 +5,8 @@ of the event, and its frame of ``chat.events.v1``, in the bytes that are sent to
 web process compares the revisions and forwards the frame; it parses no JSON.
 
 The steps in ``scripts/`` publish what changes a session: ``human`` (a message), ``start``,
-``delta``, ``reply`` (a reply has ended), ``failed`` (a reply has failed), ``erased`` (no frame).
+``delta``, ``reply`` (a reply has ended), ``failed`` (a reply has failed), ``retried`` (the last
+reply was dropped; no frame), ``erased`` (no frame).
 ``wait`` and ``thinking`` change nothing. Such an event has the revision 0, and its second number is
 the last revision at which it holds, 0 for any.
 """

@@ -1,10 +1,11 @@
 """Kills web, worker and Redis processes at random while simulated users chat.
 
 `python -m tests.chaos --seconds 60 --seed 1` runs on this machine with processes of its own. Each
-user compares the received replies with the sent messages and with the history. It prints kills,
-replies, lost, duplicated, out-of-order and torn ones, and the slowest reply; exit code 1 if a
-promise was broken. With `--model-outages` there are two models, and the first one is down every
-other ten seconds; `--fallback-path /v1/chat/completions` makes the second one a chat model.
+user compares the received replies with the sent messages and with the history. A third of them also
+continue, retry, edit and stop their last reply, while another client watches. It prints kills,
+replies, changes, what was lost, duplicated, out of order or torn, and the slowest reply; exit code
+1 if a promise was broken. With `--model-outages` there are two models, and the first one is down
+every other ten seconds; `--fallback-path /v1/chat/completions` makes the second one a chat model.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from tests.changing_user import ChangingUser
 from tests.simulated_users import EventsUser, Outcome, PlainUser
 from tests.system import System
 
 OUTAGE = 10.0  # seconds
+KINDS = (PlainUser, EventsUser, ChangingUser)
 
 
 def main() -> None:
@@ -57,9 +60,9 @@ def chaos(seconds: float, seed: int, users: int, fallback_path: str | None = Non
         model_outages(system, outcome) if fallback_path else nullcontext(),
     ):
         until = time.monotonic() + seconds
-        kinds = [EventsUser if number % 3 else PlainUser for number in range(users)]
         all_users = [
-            kind(number, system, outcome, until, seed) for number, kind in enumerate(kinds)
+            KINDS[number % len(KINDS)](number, system, outcome, until, seed)
+            for number in range(users)
         ]
         for user in all_users:
             user.start()

@@ -35,6 +35,7 @@ class Outcome:
     """The result of a run. Each list has one text per broken promise."""
 
     kills: list[str] = field(default_factory=list)  # the kinds of the killed processes
+    changes: list[str] = field(default_factory=list)  # the kinds of requests to change a reply
     replies: int = 0
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -48,13 +49,17 @@ class Outcome:
         return [*self.lost, *self.duplicated, *self.out_of_order, *self.torn, *self.failed]
 
     def __str__(self) -> str:
-        kinds = ", ".join(f"{self.kills.count(kind)} {kind}" for kind in sorted(set(self.kills)))
         return (
-            f"{len(self.kills)} kills ({kinds}), {self.replies} replies: {len(self.lost)} lost,"
+            f"{len(self.kills)} kills ({_kinds(self.kills)}), {self.replies} replies,"
+            f" {len(self.changes)} changes ({_kinds(self.changes)}): {len(self.lost)} lost,"
             f" {len(self.duplicated)} duplicated, {len(self.out_of_order)} out of order,"
             f" {len(self.torn)} torn, {len(self.failed)} users failed;"
             f" the slowest took {self.slowest:.1f} s"
         )
+
+
+def _kinds(names: list[str]) -> str:
+    return ", ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))
 
 
 class User(threading.Thread):

@@ -24,6 +24,8 @@ if not edited and text_of(reply) ~= '' then redis.call('HSET', STATE, 'old_reply
 if message_json ~= '' then
   redis.call('JSON.SET', SESSION, message_path(2 * state.answered), message_json)
   publish(state, 'human', frame)
+else
+  publish(state, 'retried', '')
 end
 persist()
 redis.call('ZADD', UNSTARTED, digits(now()), unstarted_member(human.id))

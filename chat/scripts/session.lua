@@ -53,7 +53,9 @@
 --   5. The document expires if and only if it has no unanswered message (and SESSION_TTL is not 0).
 --      STATE and IDS expire with it; TEXT exists only while a reply is being generated.
 --   6. Every event that a step publishes has a revision, which is greater than the one before, and
---      the revision before. The state has the revision of the last event.
+--      the revision before. The state has the revision of the last event. Each step that changes the
+--      document or TEXT publishes one: a revision stands for one history, also after Redis restarted
+--      with older data.
 --   7. A reply that has ended changes only by `continue`, and no step takes away the text that it had
 --      then. Only `retry` drops it. If the new reply ends without text, the old one is back as it was,
 --      unless the message got a new text. STATE has an `old_reply` only while that may happen.

@@ -229,6 +229,11 @@ describe("a retry", () => {
     expect(after.notice).toBe("Too slow. The earlier reply is kept.");
   });
 
+  it("has no notice about an earlier reply if the failed one itself is sent again", () => {
+    const failed: ServerFrame = { type: "error", code: "model_timeout", msg: "Too slow.", reply_to: "h1" };
+    expect(reduceAll([failed, { type: "message", ...REPLY }], answered).notice).toBeNull();
+  });
+
   it("that is stopped before its first word gives the old reply back", () => {
     const after = reduceAll([ack, start, { type: "message", ...REPLY }], retrying);
     expect(after).toMatchObject({ messages: [HUMAN, REPLY], notice: null });

@@ -70,7 +70,7 @@ class Answer:
         """
         try:
             for data in events(self._response.chunks()):
-                if self._has_text and not self._waits and data is not None:
+                if self._has_text and not self._waits and data:
                     plain = plain_text(data, self._number)
                     if plain:
                         if text := self._tags.add(self._text.add_text(plain)):
@@ -79,8 +79,8 @@ class Answer:
                             yield text
                         self._last_is_broken = False
                         continue
-                self._silent_events += 1
-                for piece in self._pieces(data) if data is not None else ():
+                self._silent_events += bool(data)
+                for piece in self._pieces(data) if data else ():
                     text = self._text.add(piece)
                     if text and (text := self._tags.add(text)):
                         if self._tags.void:

@@ -27,9 +27,10 @@ class ErrorData(str):
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[str | None]:
-    """Yield the data of each event as soon as it is complete, and None for each empty chunk.
+    """Yield the data of each event as soon as it is complete. The data need not be JSON.
 
-    The data need not be JSON. What follows the last complete event comes last.
+    Also yield None for each empty chunk, and "" for each other one that completes no event, such as
+    a comment. What follows the last complete event comes last.
     """
     lines, event = _Lines(), _Event()
     for chunk in chunks:
@@ -44,10 +45,13 @@ def events(chunks: Iterable[bytes]) -> Iterator[str | None]:
             if line and b"\n" not in line and b"\r" not in line:
                 yield line.decode(errors="replace")
                 continue
-        if not chunk:
-            yield None
+        completed = False
         for line in lines.add(chunk):
-            yield from event.add(line)
+            for data in event.add(line):
+                completed = True
+                yield data
+        if not completed:
+            yield "" if chunk else None
     # Some servers leave out the end of the last line, or the blank line after the last event.
     if rest := lines.rest():
         yield from event.add(rest)

@@ -57,6 +57,7 @@ def test_the_last_message_is_edited_and_answered_again(tab):
     field.fill("third")
     field.press("Enter")
     tab.expect_reply("echo: third")
+    expect(tab.log).to_be_focused()
     for each in (tab, other):
         expect(each.text(each.replies)).to_have_text(["echo: first", "echo: third"])
         expect(each.messages.locator(".message-text")).to_have_text(["first", "third"])
@@ -78,6 +79,14 @@ def test_escape_cancels_an_edit(tab):
     tab.expect_reply("echo: hello")
 
 
+def test_all_lines_of_a_long_message_are_seen_while_it_is_edited(tab):
+    text = "a long line " * 20 + "\nand a short one"
+    tab.ask(text)
+    tab.button("Edit").click()
+    field = tab.page.get_by_label("Edit your message")
+    assert field.evaluate("element => element.scrollHeight <= element.clientHeight")
+
+
 def test_an_edit_that_is_refused_keeps_its_text(tab):
     tab.ask("hello")
     tab.button("Edit").click()
@@ -85,6 +94,7 @@ def test_an_edit_that_is_refused_keeps_its_text(tab):
     field.fill("x" * 4001)
     tab.button("Send again").click()
     expect(tab.page.locator("p.notice")).to_contain_text("too long")
+    expect(field).to_be_focused()
     expect(field).to_have_value("x" * 4001)
     tab.expect_reply("echo: hello")
     field.fill("short")

@@ -91,7 +91,7 @@ def test_each_event_names_the_revision_before_it(mailbox, store, client, token):
         mailbox.retry(token, message_id)
         mailbox.stop(token, message_id)
     kinds = [event.type for event in events]
-    assert kinds == ["human", "start", "delta", "start", "reply", "start", "reply"]
+    assert kinds == ["human", "start", "delta", "start", "reply", "retried", "start", "reply"]
     assert [event.prev_rev for event in events] == [0, *(event.rev for event in events[:-1])]
     assert store.revisions([token, "none"]) == {token: events[-1].rev, "none": None}
 

@@ -110,6 +110,7 @@ class Sessions(RuleBasedStateMachine):
         self.old_reply: dict[str, Any] | None = None  # that comes back if the new one has no text
         self.final: dict[str, str] = {}  # reply id -> text of a reply that has ended
         self.rev = 0  # of the last event
+        self.histories: dict[int, Any] = {}  # document and text by revision
         self.file: dict[bytes, tuple[int, bytes]] = {}  # expiries and values by key
         self.at_save: dict[str, Any] = {}  # what this test knew then
         self.events_seen = 0
@@ -562,6 +563,8 @@ class Sessions(RuleBasedStateMachine):
     def invariant_6_events_name_the_revision_before_them(self):
         if self.document():  # `read_events` has checked the events themselves
             assert int(self.stored["state"]["rev"]) == self.rev
+            history = (self.document(), self.stored["text"])
+            assert self.histories.setdefault(self.rev, history) == history
 
     @invariant()
     def invariant_7_a_reply_that_has_ended_does_not_change(self):

@@ -65,6 +65,8 @@ class EventsSubscriber(Subscriber):
         if event.type == "unserved":
             self._send_unserved(**json.loads(event.frame))
             return
+        if event.type == "retried":  # clients drop the old reply when they get `start`
+            return
         if event.type != "human":
             self._absence_sent_for = None  # a worker, or a stop, has published it
         if event.type == "failed":

@@ -1,6 +1,7 @@
-import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect } from "react";
+import { type KeyboardEvent, type RefObject, useEffect } from "react";
 
 import { Disclaimer } from "./disclaimer";
+import { useFittedHeight } from "./use-fitted-height";
 
 interface Props {
   field: RefObject<HTMLTextAreaElement>;
@@ -15,13 +16,7 @@ interface Props {
 /** The input field with its button. */
 export function Composer({ field, draft, setDraft, canStop, onSend, onStop }: Props) {
   useEffect(() => field.current?.focus(), [field]);
-  useLayoutEffect(() => {
-    const element = field.current;
-    if (!element) return;
-    element.style.height = "auto";
-    const borders = element.offsetHeight - element.clientHeight;
-    element.style.height = `${element.scrollHeight + borders}px`; // limited by max-height in the stylesheet
-  }, [field, draft]);
+  useFittedHeight(field, draft);
 
   const send = () => {
     if (!draft.trim()) return;

@@ -1,5 +1,7 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
+import { useFittedHeight } from "./use-fitted-height";
+
 interface Props {
   text: string;
   /** Whether the server can be asked now. */
@@ -16,8 +18,11 @@ export function EditedMessage({ text, canSend, onSend, onCancel }: Props) {
     field.current?.focus();
     field.current?.setSelectionRange(text.length, text.length);
   }, [text]);
+  useFittedHeight(field, edited);
   const send = () => {
-    if (canSend && edited.trim()) onSend(edited);
+    if (!canSend || !edited.trim()) return;
+    field.current?.focus(); // the button is disabled until the server has answered
+    onSend(edited);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing) return;
@@ -35,9 +40,10 @@ export function EditedMessage({ text, canSend, onSend, onCancel }: Props) {
       <textarea
         ref={field}
         aria-label="Edit your message"
-        rows={Math.min(10, edited.split("\n").length)}
+        rows={1}
         dir="auto"
         value={edited}
+        enterKeyHint="send"
         onChange={(event) => setEdited(event.target.value)}
         onKeyDown={onKeyDown}
       />

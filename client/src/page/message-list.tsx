@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { type Chat, continuable, replyOf, retryable, unanswered } from "../chat-state";
 import type { ConnectionStatus } from "../connection";
@@ -31,12 +31,14 @@ export function MessageList({ chat, status, name, client, onEdit }: Props) {
   const continued = canChange ? continuable(chat) : undefined;
   const editable = retryable(chat)?.id;
   const [editedId, setEditedId] = useState<string>();
+  /** Move the focus to the list, because the element that had it is removed. */
+  const focusList = useCallback(() => list.current?.focus({ preventScroll: true }), [list]);
   // Once the new text is accepted, or another message is the last one, there is nothing to edit.
   useEffect(() => {
-    if (editedId !== editable) setEditedId(undefined);
-  }, [editedId, editable]);
-  /** Move the focus to the list, because the button that was pressed is removed. */
-  const focusList = () => list.current?.focus({ preventScroll: true });
+    if (!editedId || editedId === editable) return;
+    setEditedId(undefined);
+    if (document.activeElement === document.body) focusList();
+  }, [editedId, editable, focusList]);
   const onRetry = () => {
     client.retry();
     focusList();

@@ -27,11 +27,7 @@ export function HumanMessageView({ message, isQueued, onEdit, children }: HumanM
           {isQueued && <span>Waiting its turn</span>}
           <Timestamp value={message.timestamp} />
           <CopyButton text={message.msg} />
-          {onEdit && (
-            <button aria-label="Edit" title="Edit" onClick={onEdit}>
-              ✎
-            </button>
-          )}
+          {onEdit && <button onClick={onEdit}>Edit</button>}
         </footer>
       </article>
       {children}

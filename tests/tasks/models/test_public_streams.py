@@ -618,6 +618,30 @@ def test_thinking_is_told_at_once_and_while_nothing_comes(monkeypatch):
     assert text_of(said) == WHOLE
 
 
+def test_thinking_is_told_while_nothing_but_comments_comes(monkeypatch):
+    """OpenRouter sends `: OPENROUTER PROCESSING` before a pause would be noticed."""
+    monkeypatch.setattr(answer, "THINKING_INTERVAL", 0.3)
+
+    def think(client: socket.socket) -> None:
+        client.sendall(response(data(delta("", reasoning_content="Hm.")), cut=True))
+        comment, rest = b": OPENROUTER PROCESSING\n\n", data(HELLO, THERE, STOP)
+        until = time.monotonic() + 10
+        while not told_thrice.wait(0.1) and time.monotonic() < until:
+            client.sendall(b"%x\r\n%s\r\n" % (len(comment), comment))
+        client.sendall(b"%x\r\n%s\r\n0\r\n\r\n" % (len(rest), rest))
+
+    told_thrice = threading.Event()
+    with raw_server(think) as server:
+        said = []
+        call = Call(time.monotonic() + 20)
+        for item in model_at(server).answer([PromptMessage("human", "hello")], "", call):
+            said.append(item)
+            if len(said) == 3:
+                told_thrice.set()
+    assert all(isinstance(item, Thinking) for item in said[:3])
+    assert text_of(said) == WHOLE
+
+
 def test_a_retry_does_not_take_thinking_for_text():
     cut = response(data(delta("<think>Hm. "), delta("So.")), cut=True)
     with raw_server(cut, response(data(text(WHOLE, "stop")))) as server:

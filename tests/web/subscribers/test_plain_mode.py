@@ -47,6 +47,14 @@ def test_replies_come_in_the_order_of_the_messages(system):
     assert tags == ["Human", "Bot"] * 6
 
 
+def test_a_reply_that_had_ended_before_the_handshake_is_not_sent(system):
+    token = begin(system.web.url)
+    for text in ("a", "b"):
+        plain = Plain(system.web.ws, token)
+        plain.say(text)
+        assert plain.reply()["msg"] == f"echo: {text}"
+
+
 def test_all_subscribers_of_a_session_get_the_reply_on_any_web_process(system):
     token = begin(system.web.url)
     sockets = [Plain(web.ws, token) for web in system.webs for _ in range(2)]
