@@ -178,7 +178,7 @@ def _message(message: Any) -> tuple[str, bool]:
         if isinstance(message.get("message"), dict):
             return _message(message["message"])
         text, _ = _content(message.get("text") or message.get("refusal"))
-    return text, thinking or (len(message) > 1 and _thinks(message))
+    return text, thinking or ((len(message) > 1 or content is None) and _thinks(message))
 
 
 def _content(content: Any) -> tuple[str, bool]:
