@@ -124,7 +124,9 @@ class Answer:
             self._not_understood = self._not_understood or "is not JSON"
             return []
         pieces = []
-        for value in _unpacked(values):
+        if values and isinstance(values[0], list):
+            values = list(_unpacked(values))
+        for value in values:
             if value is DONE:
                 self._done = self._response.about_to_end = True
                 break

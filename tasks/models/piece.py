@@ -77,7 +77,8 @@ def piece_of(event: dict[str, Any], index: int | None) -> Piece | None:
         return _choice(choice) if isinstance(choice, dict) else None
     if "token" in event or "generated_text" in event:
         return _hugging_face(event)
-    if str(event.get("type")).startswith("response."):
+    kind = event.get("type")
+    if isinstance(kind, str) and kind.startswith("response."):
         return _openai_response(event)
     message = event.get("message")
     if isinstance(message, dict) and message.get("content") is not None:  # Ollama
@@ -92,7 +93,7 @@ def piece_of(event: dict[str, Any], index: int | None) -> Piece | None:
             text, thinking = _content(event[name])
             return Piece(text, "", thinking or _thinks(event), _own_finish(event))
     for name in _CONTAINERS:
-        if piece := _contained(event.get(name), index):
+        if name in event and (piece := _contained(event[name], index)):
             return piece._replace(finish=piece.finish or _own_finish(event))
     if _thinks(event) or "choices" in event or "usage" in event or _own_finish(event):
         return Piece(thinking=_thinks(event), finish=_own_finish(event))
@@ -178,7 +179,7 @@ def _message(message: Any) -> tuple[str, bool]:
         if isinstance(message.get("message"), dict):
             return _message(message["message"])
         text, _ = _content(message.get("text") or message.get("refusal"))
-    return text, thinking or (len(message) > 1 and _thinks(message))
+    return text, thinking or ((len(message) > 1 or content is None) and _thinks(message))
 
 
 def _content(content: Any) -> tuple[str, bool]:

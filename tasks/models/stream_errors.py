@@ -41,7 +41,7 @@ def failure_in(event: dict[str, Any]) -> Exception | None:
     elif not error and _is_error(event):
         error = event
     for name in ("x_groq", "response"):  # Groq, OpenAI's responses
-        if not error and isinstance(around := event.get(name), dict):
+        if not error and name in event and isinstance(around := event[name], dict):
             error = around.get("error")
     return failure_of_error(error, event) if error else None
 
@@ -85,7 +85,10 @@ def _is_error(event: dict[str, Any]) -> bool:
         return False
     if any(event.get(name) for name in ("error_code", "error_msg", "error_message", "error_type")):
         return True
+    if event.get("detail"):
+        return True
     message = event.get("message")
+    if not isinstance(message, str) or not message:
+        return False
     codes = [event[name] for name in ("code", "status", "status_code") if name in event]
-    has_code = any(str(code).lower() not in _NO_ERROR for code in codes)
-    return bool(event.get("detail")) or (isinstance(message, str) and bool(message) and has_code)
+    return any(str(code).lower() not in _NO_ERROR for code in codes)

@@ -102,7 +102,7 @@ def test_the_second_model_answers_for_a_broken_one(models, second, answer: Answe
     "answers", [[broken("a "), error("500 Broken")], [cut_stream(piece("a ")), error("503 No")]]
 )
 def test_half_a_stream_is_continued_by_the_second(models, second, answers):
-    second._answers = [stream(piece("b "), SECOND)]
+    second._answers = [stream(piece(" b "), SECOND)]
     with raw_server(*answers) as first:
         assert answered(models(first.url + PATHS["completions"])) == ("a b second", "two")
         assert len(first.requests) <= MAX_TRIES_BEFORE_SUCCESSOR + 1

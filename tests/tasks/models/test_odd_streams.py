@@ -172,6 +172,12 @@ ODD = [
         thinks=True,
     ),
     Odd(
+        "vLLM's thinking, alone in its delta",
+        "",
+        data(chunk({"reasoning_content": "Hm."}), HELLO, THERE, STOP),
+        thinks=True,
+    ),
+    Odd(
         "two names for the same",
         "",
         data(
