@@ -76,6 +76,22 @@ def test_replies_one_after_the_other_use_one_connection(protocol):
         assert server.used == [0] * 5
 
 
+def test_each_request_of_a_connection_has_the_same_head_and_its_own_body():
+    secret = "Bearer sesame"
+    with keep_alive_server(stream) as server:
+        model = model_at(server, MODEL_HEADERS=json.dumps({"Authorization": secret}))
+        for text in ("one", "two", "three and a long one, ä"):
+            Reply(model, text)
+        heads, bodies = zip(*(raw.split(b"\r\n\r\n") for _, raw in server.requests), strict=True)
+    assert server.used == [0] * 3
+    first, *others = [
+        sorted(line for line in head.split(b"\r\n") if b"ength" not in line) for head in heads
+    ]
+    assert f"Authorization: {secret}".encode() in first
+    assert others == [first, first]
+    assert [json.loads(body)["prompt"].count("one") for body in bodies] == [1, 0, 1]
+
+
 def test_the_end_of_a_stream_may_come_after_the_reply():
     go_on, ended = threading.Event(), threading.Event()
 
