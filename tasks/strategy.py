@@ -1,7 +1,8 @@
 """How a worker handles a message that calls ``tasks.reply``; Celery calls this a strategy.
 
 Celery's own one runs a task inside a tracer, which handles results, callbacks, chains, retries and
-signals. It takes longer than to claim a session, and none of that is used here.
+signals: some 80 µs for a task that does nothing. None of that is used here. Celery's rate limits of
+tasks do not apply.
 """
 
 from __future__ import annotations
