@@ -41,11 +41,19 @@ _THINKING = ThinkingSchema()
 _WAIT = WaitSchema()
 
 
+class Task(NamedTuple):
+    """A task that wakes a worker for a session, and where it is enqueued."""
+
+    queue: str  # the key of a list
+    entry: str
+
+
 class Accepted(NamedTuple):
     """A message is stored and will be answered."""
 
     position: int  # messages of all sessions that came earlier and have no reply yet
     must_enqueue: bool
+    enqueued: bool = False  # whether the step itself has enqueued its `Task`
 
 
 class Stopped(NamedTuple):
@@ -137,14 +145,20 @@ class Mailbox:
 
     # For the web process
 
-    def accept(self, token: str, message_id: str, text: str) -> Accepted:
+    def accept(self, token: str, message_id: str, text: str, task: Task | None = None) -> Accepted:
         """Store a human message. A message whose id is known stays as it is.
+
+        ``task`` is enqueued in the same step if one must be enqueued. Give it if its queue is in
+        the same Redis as the sessions.
 
         Raises:
             SessionGone: There is no such session.
         """
         message = _human_message(message_id, text)
-        return _accepted(self._run(self._accept, token, message_id, *message))
+        queue, entry = task or ("", "")
+        args = [message_id, *message, entry]
+        with translated_errors():
+            return _accepted(self._accept(keys=[*session_keys(token), queue], args=args))
 
     def retry(self, token: str, message_id: str, text: str | None = None) -> Accepted:
         """Drop the reply to the last human message, so that it is answered again.
@@ -336,14 +350,14 @@ class Mailbox:
 
 
 def _accepted(answer: list[Any]) -> Accepted:
-    outcome, position, must_enqueue = answer
+    outcome, position, must_enqueue, *enqueued = answer
     if outcome == "gone":
         raise SessionGone
     if outcome == "complete":
         raise CompleteReply
     if outcome != "accepted":
         raise UnknownMessage
-    return Accepted(position, bool(must_enqueue))
+    return Accepted(position, bool(must_enqueue), any(enqueued))
 
 
 def _human_message(message_id: str, text: str) -> tuple[str, str]:

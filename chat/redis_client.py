@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -33,6 +36,24 @@ UNAVAILABLE = (redis.ConnectionError, redis.TimeoutError, *ERROR_REPLIES)
 _PERMANENT = ("WRONGTYPE ", "Existing key has wrong Redis type", "ERR user_script:")
 
 
+class _Connection(redis.Connection):
+    """A connection that is checked before each command with one cheap system call.
+
+    redis-py 8 makes and asks a poll object each time, which with gevent takes longer than all else
+    that a web process does for a command. It finds a closed connection too. Here the command fails
+    then, and is tried again.
+    """
+
+    def can_read(self, timeout: float = 0) -> bool:
+        """Whether there is data that nobody has read: the connection then cannot be used."""
+        reader = getattr(self._parser, "_reader", None)
+        if timeout or self._sock is None or reader is None:
+            return bool(super().can_read(timeout))
+        unread = array.array("i", [0])
+        fcntl.ioctl(self._sock, termios.FIONREAD, unread)
+        return bool(unread[0] or reader.has_data())
+
+
 def connect_probe(url: str) -> redis.Redis:
     """Return a client for health checks: it gives up soon, and has one connection."""
     return redis.Redis(
@@ -54,8 +75,10 @@ def connect(
     url: str, *, retries: int = RETRIES, max_connections: int = MAX_CONNECTIONS
 ) -> redis.Redis:
     """Return a client for ``url``, safe for all threads. It connects when it is first used."""
+    plain = {"connection_class": _Connection} if url.startswith("redis://") else {}
     pool = redis.BlockingConnectionPool.from_url(
         url,
+        **plain,  # the class for rediss:// is redis-py's
         max_connections=max_connections,
         timeout=SOCKET_TIMEOUT,
         decode_responses=True,

@@ -37,6 +37,7 @@ class Settings:
 
     redis_url: str = field(repr=False)  # may hold a password
     broker_url: str = field(repr=False)
+    one_redis: bool  # whether the sessions and Celery's queue are in the same Redis
     model_url: str | None = field(repr=False)  # its query may hold a key
     model_name: str
     model_token: str | None = field(repr=False)
@@ -222,6 +223,7 @@ class SettingsSchema(Schema):
                     " “Another Redis, another model”)",
                     name,
                 )
+        data["one_redis"] = data["broker_url"] in (None, "", data["redis_url"])
         data["broker_url"] = _with_certificate_check(data["broker_url"] or data["redis_url"])
         return Settings(**data)
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from chat.errors import ChatError
+from chat.mailbox import Task
 from chat.outage import Outage
 from chat.redis_client import connect, translated_errors
 from tasks.queue_entry import QUEUE, new_entry
@@ -44,6 +45,10 @@ class TaskQueue:
             return False
         self._outage.worked()
         return True
+
+    def task(self, token: str) -> Task:
+        """Return a task for a session, for a step of the mailbox that enqueues it."""
+        return Task(QUEUE, new_entry(token))
 
     def length(self) -> int:
         """Return how many tasks no worker has taken yet.

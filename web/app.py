@@ -35,8 +35,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     client = connect(settings.redis_url)
     store = SessionStore(client, settings.session_ttl)
     mailbox = Mailbox(client, settings.session_ttl)
-    dispatcher = Dispatcher(TaskQueue(settings.broker_url))
-    actions = SessionActions(mailbox, dispatcher, max_message_length=settings.max_message_length)
+    queue = TaskQueue(settings.broker_url)
+    dispatcher = Dispatcher(queue)
+    actions = SessionActions(
+        mailbox,
+        dispatcher,
+        max_message_length=settings.max_message_length,
+        queue=queue if settings.one_redis else None,
+    )
     subscribers = SubscriberRegistry()
     resync = Resync(store, subscribers)
     relay = Relay(client, subscribers, resync)

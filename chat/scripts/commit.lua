@@ -11,6 +11,7 @@ local ending = cjson.decode(ARGV[7]) -- see end_reply
 local ttl = ARGV[8] -- seconds
 
 local state = read_state()
+local status
 if owns_lease(state, lease_id) and state.reply == reply_id then
   if state.attempt ~= attempt or state.n ~= deltas then
     return {0, 0, 0, ''} -- Redis restarted with older data: the end of the text is missing
@@ -20,10 +21,11 @@ if owns_lease(state, lease_id) and state.reply == reply_id then
     publish(state, 'delta', '{"type":"delta","id":"' .. reply_id .. '","n":' .. deltas
       .. ',"text":' .. text_json .. '}')
   end
-  end_reply(state, ending, ttl)
+  status = end_reply(state, ending, ttl)
 elseif not state or redis.call('HGET', STATE, 'ended') ~= reply_id then
   return {0, 0, 0, ''}
+else
+  local ended = message_at(2 * state.answered - 1)
+  status = ended.id == reply_id and ended.status or ''
 end
-local ended = message_at(2 * state.answered - 1)
-local ended_status = ended.id == reply_id and ended.status or ''
-return {1, is_queued(), redis.call('ZCARD', QUEUED), ended_status}
+return {1, is_queued(), redis.call('ZCARD', QUEUED), status}

@@ -240,7 +240,8 @@ end
 
 -- End the reply being generated and publish it. `ending` has the fields with which it ends: status,
 -- and error, perhaps with error_msg, or finish and model. The session is then queued for its next
--- message, or idle: it expires after `ttl` seconds (0: never).
+-- message, or idle: it expires after `ttl` seconds (0: never). Returns the status of the reply, or
+-- '' if an old reply is back in its place.
 local function end_reply(state, ending, ttl)
   local index = 2 * state.answered + 1
   local reply = message_at(index)
@@ -268,4 +269,5 @@ local function end_reply(state, ending, ttl)
     publish_ended(state, 'reply', reply)
   end
   if old_reply then publish_ended(state, 'reply', cjson.decode(old_reply)) end
+  return old_reply and '' or reply.status
 end

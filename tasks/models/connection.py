@@ -7,8 +7,11 @@ this file replaces urllib3's connection classes.
 from __future__ import annotations
 
 import errno
+import json
+import re
 import socket
 import ssl
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -16,6 +19,8 @@ from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPHeaderDict
+from urllib3 import HTTPResponse as DecodedResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
@@ -23,11 +28,15 @@ from urllib3.exceptions import NewConnectionError
 from tasks.models.answer_body import Answer, AnswerBody
 from tasks.models.call import Call
 from tasks.models.certificates import tls_context
+from tasks.models.credentials import Credentials
 
 CONNECT_TIMEOUT = 5.0  # seconds
 # A request whose bytes the server's host has not acknowledged for so long has failed. Without this,
 # a connection that the network has forgotten would be silent until the reply's deadline.
 UNACKNOWLEDGED_TIMEOUT = 10.0  # seconds
+# The heads of two requests of a connection differ in the values of these headers only.
+_REQUEST_ID = "X-Request-Id"
+_CONTENT_LENGTH = re.compile(rb"(?<=\r\nContent-Length: )[0-9]+")
 # The rest of an answer after its last event, such as a report of the usage: 8 KiB each at most.
 _MAX_DRAIN_READS = 16
 
@@ -69,40 +78,102 @@ class Connection:
         self._session.mount("https://", adapter)
         # One person's request must not carry what the server has set in another person's answer.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._answer: requests.Response | None = None
+        self._answer: DecodedResponse | None = None
+        self._head_for: tuple[str, str] | None = None  # the method and the URL of `head`
         # The rest is set by the classes below.
         self.call: Call | None = None  # None while it is idle
         self.http: HTTPConnection | None = None
         self.response: HTTPResponse | None = None
         self.body: AnswerBody | None = None
+        # Of the last request that requests has sent, what is before and after its Content-Length.
+        self.head: list[bytes] = []
         self.answer_begun = False  # whether any byte of an answer has arrived
         self.reused = False  # whether the socket has served an earlier request
         self.drain_reads_left = 0
 
-    def request(self, method: str, url: str, call: Call, **options: Any) -> requests.Response:
-        """Send a request for ``call``. Returns as soon as the head of the answer has arrived."""
+    def request(
+        self,
+        method: str,
+        url: str,
+        call: Call,
+        body: dict[str, Any] | None,
+        credentials: Credentials,
+        headers: dict[str, str],
+        request_id: str | None,
+    ) -> DecodedResponse:
+        """Send a request for ``call``. Returns as soon as the head of the answer has arrived.
+
+        ``credentials`` and ``headers`` are the same in all requests to one URL, ``request_id`` is
+        sent as X-Request-Id.
+        """
         self.call = call
         self.answer_begun = False
         self.reused = self.http is not None
+        if self.http and self.http.sock:
+            call.shut_down_on_cancel(self.http.sock)
+            if body is not None and len(self.head) == 2 and self._head_for == (method, url):
+                self._answer = self._send_again(self.http, method, body, call, request_id)
+                return self._answer
         if self.http is None:
             proxies, verify = self._environment.of(url)
             self._session.proxies, self._session.verify = proxies, verify
             self._session.trust_env = False
-        elif self.http.sock:
-            call.shut_down_on_cancel(self.http.sock)
-        self._answer = self._session.request(
+        self._head_for = method, url
+        answer = self._session.request(
             method,
             url,
+            json=body,
+            auth=credentials,
+            headers=headers | ({_REQUEST_ID: request_id} if request_id else {}),
             timeout=(connect_timeout(call), call.time_left()),
             stream=True,
             allow_redirects=False,  # the token is for this server alone
-            **options,
         )
+        self._answer = cast(DecodedResponse, answer.raw)
         return self._answer
 
     def tls_context(self) -> ssl.SSLContext:
         """Return the context for a server or a proxy, with the certificates of the environment."""
         return tls_context(cast("bool | str", self._session.verify))
+
+    def _send_again(
+        self,
+        http: HTTPConnection,
+        method: str,
+        body: dict[str, Any],
+        call: Call,
+        request_id: str | None,
+    ) -> DecodedResponse:
+        """Send the last request with another id and body.
+
+        To have requests prepare the same head each time would take as long as the rest of a short
+        reply. Also, head and body are one packet here.
+        """
+        content = json.dumps(body).encode()
+        head = (b"%d" % len(content)).join(self.head) + b"\r\n"
+        if request_id:
+            head += f"{_REQUEST_ID}: {request_id}\r\n".encode()
+        http.sock.settimeout(connect_timeout(call))
+        with suppress(BrokenPipeError):  # the server may have answered before
+            http.sock.sendall(head + b"\r\n" + content)
+        answer = Answer(self, http.sock, method=method)
+        try:
+            answer.begin()
+        except BaseException:
+            answer.close()
+            raise
+        if answer.will_close:
+            http.close()  # the answer keeps the socket open
+        return DecodedResponse(
+            answer,
+            HTTPHeaderDict(answer.headers.items()),
+            status=answer.status,
+            reason=answer.reason,
+            preload_content=False,
+            decode_content=False,
+            original_response=answer,
+            request_method=method,
+        )
 
     def was_closed_while_idle(self, error: BaseException) -> bool:
         """Whether ``error`` of `request` shows that the server had closed this kept connection."""
@@ -114,7 +185,7 @@ class Connection:
             self.call.forget_socket()
             self.call = None
         if self._answer:
-            self._answer.raw.release_conn()
+            self._answer.release_conn()
 
     def is_ready(self) -> bool:
         """Whether a released connection can take a request. Never waits.
@@ -206,6 +277,12 @@ class _OwnedConnection:
         super().__init__(*args, **options)
         self._owner = owner
         self.response_class = partial(Answer, owner)
+
+    def endheaders(self, *args: Any, **options: Any) -> None:
+        lines = cast(Any, self)._buffer  # http.client gives no other access to the head
+        head = b"\r\n".join(line for line in lines if not line.startswith(_REQUEST_ID.encode()))
+        self._owner.head = _CONTENT_LENGTH.split(head, maxsplit=1)
+        super().endheaders(*args, **options)  # type: ignore[misc]
 
     def _new_conn(self) -> socket.socket:
         return _connect(cast(HTTPConnection, self), self._owner)

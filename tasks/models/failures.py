@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from math import inf
 from typing import Any
 
-import requests
+from urllib3 import HTTPResponse
 
 from chat.errors import ModelRefused
 from tasks.models.parameters import Changes
@@ -98,18 +98,18 @@ class ParametersRefused(ModelRefused):
 Failed = TransientError | BadRequest | PromptTooLong | ModelUnusable | AllThinking
 
 
-def failure_of(response: requests.Response, body: Any) -> Failed:
+def failure_of(response: HTTPResponse, body: Any) -> Failed:
     """Return the failure that a response with a status other than 200 stands for.
 
     ``body`` is the response's parsed JSON, or its text.
     """
     failure = _failure_of(response, body)
-    failure.status, failure.answer = response.status_code, body
+    failure.status, failure.answer = response.status, body
     return failure
 
 
-def _failure_of(response: requests.Response, body: Any) -> Failed:
-    status = response.status_code
+def _failure_of(response: HTTPResponse, body: Any) -> Failed:
+    status = response.status
     if isinstance(body, list) and len(body) == 1:  # Gemini
         body = body[0]
     fields = body if isinstance(body, dict) else {"error": _plain(body)}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
+from urllib3 import HTTPResponse
 
 from chat.log_context import context_fields
 from tasks.models.call import Call
@@ -43,7 +43,7 @@ def post(
         ModelTimeout, Cancelled: As `Call.time_left`.
     """
     with _exchange(pool, "POST", url, credentials, body, call) as (answer, response):
-        if answer.status_code not in _ANSWERED:
+        if answer.status not in _ANSWERED:
             raise failure_of(answer, response.whole_body(credentials))
         yield response
 
@@ -56,7 +56,7 @@ def get(pool: ConnectionPool, url: str, credentials: Credentials, call: Call) ->
         ModelTimeout, Cancelled: As `Call.time_left`.
     """
     with _exchange(pool, "GET", url, credentials, None, call) as (answer, response):
-        return answer.status_code, response.whole_body(credentials)
+        return answer.status, response.whole_body(credentials)
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def _exchange(
     credentials: Credentials,
     body: dict[str, Any] | None,
     call: Call,
-) -> Iterator[tuple[requests.Response, Response]]:
+) -> Iterator[tuple[HTTPResponse, Response]]:
     connection, keep = pool.take(), False
     try:
         with translated_errors(call):
@@ -96,22 +96,22 @@ def _send(
     credentials: Credentials,
     body: dict[str, Any] | None,
     call: Call,
-) -> requests.Response:
+) -> HTTPResponse:
     return connection.request(
         method,
         url,
         call,
-        json=body,
-        auth=credentials,
-        headers={
+        body,
+        credentials,
+        {
             "Accept": "text/event-stream, application/json",
             "Accept-Encoding": "identity",
-            **_request_id(),
         },
+        _request_id(),
     )
 
 
-def _request_id() -> dict[str, str]:
-    """Return a header with the id of the message, by which the server's log can be searched."""
+def _request_id() -> str | None:
+    """Return the id of the message, by which the server's log can be searched."""
     message_id = context_fields().get("message_id")
-    return {"X-Request-Id": str(message_id)} if message_id else {}
+    return str(message_id) if message_id else None

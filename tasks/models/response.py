@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import requests
+from urllib3 import HTTPResponse
 
 from chat.errors import ModelRefused
 from tasks.models.call import Call
@@ -24,7 +24,7 @@ _CHUNK_BYTES = 65536
 class Response:
     """A response whose head has arrived."""
 
-    def __init__(self, response: requests.Response, connection: Connection, call: Call) -> None:
+    def __init__(self, response: HTTPResponse, connection: Connection, call: Call) -> None:
         self._response = response
         self._connection = connection
         self._call = call
@@ -46,7 +46,7 @@ class Response:
     @property
     def has_length(self) -> bool:
         """Whether the end of the body shows, other than by the end of the connection."""
-        return bool(self._response.raw.chunked) or "Content-Length" in self._response.headers
+        return bool(self._response.chunked) or "Content-Length" in self._response.headers
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body in chunks as they arrive, and an empty one after each `patience`.
@@ -56,7 +56,7 @@ class Response:
             ModelRefused: The body is longer than `MAX_BODY_BYTES`.
             Cancelled, ModelTimeout: As `Call.time_left`.
         """
-        raw, response = self._response.raw, self._connection.response
+        raw, response = self._response, self._connection.response
         read: Callable[[], bytes]
         if raw.chunked and response and "Content-Encoding" not in self._response.headers:
             # For each chunk, urllib3 2.8 needs three times the time of http.client.

@@ -6,7 +6,7 @@ import pytest
 
 from chat.errors import SessionGone, UnknownMessage
 from chat.ids import new_id
-from chat.mailbox import Accepted
+from chat.mailbox import Accepted, Task
 from chat.scripts import session_step
 from chat.session_store import session_keys
 from tests.chat.mailbox_steps import answer, must_claim, renew, send, texts
@@ -38,6 +38,25 @@ def test_a_message_for_a_leased_session_needs_no_task(mailbox, token):
     send(mailbox, token, "one")
     must_claim(mailbox, token)
     assert not mailbox.accept(token, new_id(), "two").must_enqueue
+
+
+def test_a_task_is_enqueued_in_the_same_step_whenever_one_is_needed(mailbox, client, token):
+    first = new_id()
+    for entry in ("a", "b"):  # the first task may be lost
+        accepted = mailbox.accept(token, first, "one", Task("queue", entry))
+        assert accepted == Accepted(0, must_enqueue=False, enqueued=True)
+    accepted = mailbox.accept(token, new_id(), "two", Task("queue", "c"))
+    assert accepted == Accepted(1, must_enqueue=False, enqueued=False)
+    must_claim(mailbox, token)
+    assert not mailbox.accept(token, first, "one", Task("queue", "d")).enqueued
+    assert client.lrange("queue", 0, -1) == ["b", "a"]
+
+
+def test_a_message_is_stored_if_its_task_cannot_be_enqueued(mailbox, store, client, token):
+    client.set("queue", "not a list")
+    accepted = mailbox.accept(token, new_id(), "one", Task("queue", "a"))
+    assert accepted == Accepted(0, must_enqueue=True, enqueued=False)
+    assert texts(store, token) == ["Human: one"]
 
 
 def test_the_position_counts_the_unstarted_messages_of_all_sessions(mailbox, store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 
 import pytest
@@ -22,6 +23,24 @@ def test_a_command_that_times_out_is_not_repeated(monkeypatch):
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+def test_a_connection_with_an_unread_answer_is_not_used(client):
+    server = client.connection_pool.connection_kwargs
+    with connect(f"redis://{server['host']}:{server['port']}", max_connections=1) as other:
+        connection = other.connection_pool.get_connection()
+        connection.send_command("ECHO", "the answer to somebody else")
+        select.select([connection._sock], [], [], 5)
+        other.connection_pool.release(connection)
+        assert other.echo("mine") == "mine"
+
+
+def test_a_connection_that_redis_has_closed_is_replaced(client):
+    server = client.connection_pool.connection_kwargs
+    with connect(f"redis://{server['host']}:{server['port']}", max_connections=1) as other:
+        connection_id = other.client_id()
+        client.client_kill_filter(_id=connection_id)
+        assert other.client_id() != connection_id
 
 
 def test_a_missing_script_is_a_temporary_error(client):

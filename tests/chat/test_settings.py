@@ -66,6 +66,16 @@ def test_host_and_port_of_redis_may_be_two_variables():
 def test_celery_verifies_its_brokers_certificate_unless_the_url_disables_it(given, broker):
     settings = load_settings({"REDIS_URL": given})
     assert (settings.redis_url, settings.broker_url) == (given, broker)
+    assert settings.one_redis
+
+
+@pytest.mark.parametrize(
+    ("broker", "same"),
+    [("", True), ("redis://h", True), ("redis://h/1", False), ("redis://other", False)],
+)
+def test_celerys_queue_is_in_the_same_redis_unless_it_has_another_address(broker, same):
+    env = {"REDIS_URL": "redis://h", "CELERY_BROKER_URL": broker}
+    assert load_settings(env).one_redis == same
 
 
 @pytest.mark.parametrize(

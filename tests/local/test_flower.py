@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
 import requests
 
+from chat.ids import new_id
+from tasks.queue_entry import QUEUE, Entry, celery_message
 from tests import directives
 from tests.clients import Events, begin
 from tests.processes import ROOT, Process, free_port, wait_until
@@ -38,6 +41,14 @@ def inspect_active(system) -> str:
     return done.stdout
 
 
+def test_a_revoked_task_is_not_run(system):
+    entry = Entry(new_id(), new_id())
+    command = [*system.workers[0].command[:3], "-A", "tasks", "control", "revoke", entry.id]
+    subprocess.run(command, cwd=ROOT, env=system.workers[0].env, check=True, timeout=60)
+    system.client.lpush(QUEUE, json.dumps(celery_message(entry)))
+    wait_until(lambda: f"Discarding revoked task: tasks.reply[{entry.id}]" in system.output())
+
+
 def test_it_shows_workers_and_tasks_and_no_token(system, flower):
     wait_until(lambda: fetch(flower, "/workers?json=1").count("heartbeat") > 1)
     socket = Events(system.web.ws, begin(system.web.url))
@@ -48,6 +59,7 @@ def test_it_shows_workers_and_tasks_and_no_token(system, flower):
         return '"tasks.reply"' in fetch(flower, "/api/tasks")
 
     wait_until(shows_tasks)
+    wait_until(lambda: '"SUCCESS"' in fetch(flower, "/api/tasks"))
     with directives.held(system, at=1) as hold:
         message_id = socket.say(hold.ask)
         hold.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chat.client_frames import message_text
 from chat.mailbox import Accepted, Mailbox
 from chat.message_log import log_step
+from tasks.task_queue import TaskQueue
 from web.dispatcher import Dispatcher
 
 
@@ -16,12 +17,22 @@ class SessionActions:
     """
 
     def __init__(
-        self, mailbox: Mailbox, dispatcher: Dispatcher, *, max_message_length: int
+        self,
+        mailbox: Mailbox,
+        dispatcher: Dispatcher,
+        *,
+        max_message_length: int,
+        queue: TaskQueue | None,
     ) -> None:
-        """``max_message_length`` is in code points."""
+        """``max_message_length`` is in code points.
+
+        ``queue`` is Celery's queue if it is in the same Redis as the sessions. Then a message is
+        stored and its task enqueued in one step.
+        """
         self._mailbox = mailbox
         self._dispatcher = dispatcher
         self._max_message_length = max_message_length
+        self._queue = queue
 
     def accept(self, token: str, message_id: str, text: str) -> int:
         """Store a human message; return its position (see `Accepted`).
@@ -30,7 +41,8 @@ class SessionActions:
             Invalid, TooLong: The text cannot be a message.
         """
         text = message_text(text, self._max_message_length)
-        accepted = self._mailbox.accept(token, message_id, text)
+        task = self._queue.task(token) if self._queue else None
+        accepted = self._mailbox.accept(token, message_id, text, task)
         return self._log_and_dispatch(token, message_id, accepted, text)
 
     def retry(self, token: str, message_id: str, text: str | None) -> int:
@@ -76,6 +88,8 @@ class SessionActions:
         self, token: str, message_id: str, accepted: Accepted, text: str | None = None
     ) -> int:
         log_step("accepted", token, message_id, position=accepted.position, text=text)
-        if accepted.must_enqueue:
+        if accepted.enqueued:
+            log_step("enqueued", token, message_id)
+        elif accepted.must_enqueue:
             self._dispatcher.dispatch(token, message_id)
         return accepted.position

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -21,6 +22,7 @@ import pytest
 import trustme
 
 from chat.errors import ModelError, ModelUnavailable
+from chat.log_context import log_context
 from chat.settings import load_settings
 from tasks.models import Call, Cancelled, Model, connection_pool, model_for
 from tasks.models.retry_policy import MAX_TRIES
@@ -74,6 +76,33 @@ def test_replies_one_after_the_other_use_one_connection(protocol):
         model = model_at(server, protocol)
         assert [Reply(model, "hello").text for _ in range(5)] == ["hi"] * 5
         assert server.used == [0] * 5
+
+
+def test_each_request_of_a_connection_has_the_same_head_and_its_own_body():
+    secret = "Bearer sesame"
+    with keep_alive_server(stream) as server:
+        model = model_at(server, MODEL_HEADERS=json.dumps({"Authorization": secret}))
+        for text in ("one", "two", "three and a long one, ä"):
+            Reply(model, text)
+        heads, bodies = zip(*(raw.split(b"\r\n\r\n") for _, raw in server.requests), strict=True)
+    assert server.used == [0] * 3
+    first, *others = [
+        sorted(line for line in head.split(b"\r\n") if b"ength" not in line) for head in heads
+    ]
+    assert f"Authorization: {secret}".encode() in first
+    assert others == [first, first]
+    assert [json.loads(body)["prompt"].count("one") for body in bodies] == [1, 0, 1]
+
+
+def test_each_request_of_a_connection_has_the_id_of_its_own_message():
+    with keep_alive_server(stream) as server:
+        model = model_at(server)
+        for message_id in ("one", "two", None):
+            with log_context(message_id=message_id):
+                Reply(model, "hello")
+        heads = [raw.split(b"\r\n\r\n")[0] for _, raw in server.requests]
+    assert server.used == [0] * 3
+    assert [re.findall(rb"X-Request-Id: (\w+)", head) for head in heads] == [[b"one"], [b"two"], []]
 
 
 def test_the_end_of_a_stream_may_come_after_the_reply():
