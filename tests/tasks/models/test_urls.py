@@ -83,9 +83,11 @@ def test_a_redirect_is_not_followed_and_the_cause_says_where_it_leads():
 def test_the_native_path_of_ollama_leads_to_its_chat_completions():
     models = http({"object": "list", "data": [{"id": "llama3.2", "owned_by": "library"}]})
     chat = http({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]})
-    with raw_server(models, chat) as server:
+    no_info = http({"error": "404 page not found"}, "404 Not Found")
+    with raw_server(no_info, models, chat) as server:
         assert ask(f"{server.url}/api/generate") == "Hi"
         assert [request.split()[1] for request in server.requests] == [
+            b"/info",
             b"/v1/models",
             b"/v1/chat/completions",
         ]
