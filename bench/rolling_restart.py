@@ -10,7 +10,6 @@ compares each reply with the sent message and with the history. Exit code 1 if a
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -37,8 +36,7 @@ def main(seconds: float = 60.0, users: int = 24) -> int:
             System(folder, appendfsync="always", SESSION_TTL="0") as system,
             DeployedNginx(folder / "nginx", [web.port for web in system.webs]) as nginx,
         ):
-            os.environ["REQUESTS_CA_BUNDLE"] = str(nginx.authority)
-            os.environ["WEBSOCKET_CLIENT_CA_BUNDLE"] = str(nginx.authority)
+            os.environ.update(nginx.trust)
             balancer = SimpleNamespace(webs=[nginx])  # all that a user sees of the system
             until = time.monotonic() + seconds
             everyone = [
@@ -71,8 +69,7 @@ def main(seconds: float = 60.0, users: int = 24) -> int:
 
 def _seconds_to_replace(process: Web | Worker) -> float:
     began = time.monotonic()
-    process.signal(signal.SIGTERM)
-    process.wait()
+    process.stop()
     process.start()
     process.ready()
     return time.monotonic() - began

@@ -34,7 +34,7 @@ class DeployedNginx(Nginx):
         self.port, self.http_port = free_port(), free_port()
         self.url = f"https://localhost:{self.port}"
         self.ws = f"wss://localhost:{self.port}/chat"
-        self.authority = folder / "authority.pem"  # the file that clients trust
+        self.authority = folder / "authority.pem"
         self.folder = folder
         self._file = folder / "nginx.conf"
         self._log = folder / "nginx.log"
@@ -47,6 +47,12 @@ class DeployedNginx(Nginx):
         certificate.private_key_pem.write_to_path(str(folder / "privkey.pem"))
         for blob in certificate.cert_chain_pems:
             blob.write_to_path(str(folder / "fullchain.pem"), append=True)
+
+    @property
+    def trust(self) -> dict[str, str]:
+        """The variables with which requests and websocket-client trust its certificate."""
+        names = ("REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
+        return dict.fromkeys(names, str(self.authority))
 
     def logs(self) -> str:
         """Return what it has written into all of its logs."""

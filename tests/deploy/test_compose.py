@@ -164,7 +164,7 @@ def test_the_health_check_of_a_worker_asks_its_consumer(system):
     name = worker.command[worker.command.index("-n") + 1]
 
     def succeeds(node: str) -> bool:
-        words = command.replace("celery@$$HOSTNAME", node).split()
+        words = command.replace("celery@$$(hostname)", node).split()
         run = subprocess.run(
             [sys.executable, "-m", *words], cwd=ROOT, env=worker.env, capture_output=True
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
 
-from chat.settings import SettingsSchema, load_settings
+from chat.settings import REDIS_VARIABLES, SettingsSchema, load_settings
 from tests.deploy.launch import PROCFILE, VARIABLES
 from tests.processes import ROOT
 
@@ -48,6 +49,12 @@ def test_the_add_on_sets_the_variable_that_the_settings_read():
     assert addon.startswith("rediscloud:")
     url = "redis://default:password@redis-1.example.com:12345"
     assert load_settings({"REDISCLOUD_URL": url}).redis_url == url
+
+
+def test_the_documented_order_of_the_variables_of_redis_is_that_of_the_settings():
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    listed = re.findall(r"^\d\. `(REDIS\w+)`", text, re.MULTILINE)
+    assert [*listed, "REDIS_PORT"] == list(REDIS_VARIABLES)
 
 
 def test_the_python_of_the_dynos_is_one_that_local_venv_takes():

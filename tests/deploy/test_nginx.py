@@ -25,8 +25,8 @@ def nginx(system, tmp_path, monkeypatch):
 
 def trust(nginx: DeployedNginx, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let requests and websocket-client trust the certificate of this nginx."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(nginx.authority))
-    monkeypatch.setenv("WEBSOCKET_CLIENT_CA_BUNDLE", str(nginx.authority))
+    for name, value in nginx.trust.items():
+        monkeypatch.setenv(name, value)
 
 
 def test_the_page_and_its_files_come_over_https(nginx):
