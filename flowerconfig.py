@@ -8,10 +8,9 @@ import os as _os
 import socket as _socket
 from ipaddress import ip_address as _ip_address
 
+from celery import current_app as _current_app
 from dotenv import dotenv_values as _dotenv_values
 from tornado.options import options as _options
-
-from chat.settings import load_settings_or_exit as _load_settings_or_exit
 
 _VARIABLE = "FLOWER_BASIC_AUTH"
 
@@ -35,7 +34,9 @@ def _logins() -> list[str]:
     return [login.strip() for login in given if login.strip()]
 
 
-_load_settings_or_exit()  # Celery loads them later; a bad one of them is the first thing to say
+# Load celeryconfig.py now, which ends the process if a setting is bad. Our packages cannot be
+# imported here: Celery has the project's folder in its path only while it imports the application.
+_ = _current_app.conf.broker_url
 
 # Flower would take an empty variable for a login without user and password.
 basic_auth = _logins()
