@@ -17,6 +17,11 @@ from urllib.parse import quote, urlsplit
 from dotenv import dotenv_values
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 
+# The first of these that is set names Redis. Add-ons set all but REDIS_URL, which the operator may
+# set, too: REDIS_TLS_URL is the same Redis as that add-on's REDIS_URL, with TLS.
+_REDIS_URLS = ("REDIS_TLS_URL", "REDIS_URL", "REDISCLOUD_URL")
+# If one of these is set, a Redis is named.
+REDIS_VARIABLES = (*_REDIS_URLS, "REDIS_HOST", "REDIS_PORT")
 DEFAULT_MODEL_NAME = "EleutherAI/gpt-j-6b"
 _CLOSED_MODEL_HOST = "api-inference.huggingface.co"
 # https://datatracker.ietf.org/doc/html/rfc9110#section-5.5. A space at an end would be refused too.
@@ -84,14 +89,20 @@ def _origins(value: str) -> tuple[str, ...]:
     return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
 
 
+def _redis_variable(env: Mapping[str, str]) -> str:
+    """Return the name of the variable that decides the URL of Redis."""
+    return next((name for name in _REDIS_URLS if name in env), "REDIS_HOST")
+
+
 def _redis_url(env: Mapping[str, str]) -> str:
     """Return the URL of Redis.
 
     Besides a URL the tutorial's variables are accepted: ``REDIS_URL=host:port`` or ``REDIS_HOST``
     and ``REDIS_PORT``, each with ``REDIS_USER`` and ``REDIS_PASSWORD``.
     """
-    value = env.get("REDIS_URL", "")
-    if "://" not in value:
+    name = _redis_variable(env)
+    value = env.get(name, "") if name in _REDIS_URLS else ""
+    if "://" not in value and name in ("REDIS_URL", "REDIS_HOST"):
         address = value or f"{env.get('REDIS_HOST', '127.0.0.1')}:{env.get('REDIS_PORT', '6379')}"
         user, password = env.get("REDIS_USER", ""), env.get("REDIS_PASSWORD", "")
         login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
@@ -142,13 +153,13 @@ class Headers(fields.Field):  # type: ignore[type-arg]
         return headers
 
 
-def _with_certificate_check(url: str) -> str:
-    """Return the broker's URL with certificate verification, which is not kombu's default."""
+def _with_certificate_check(url: str, cert_reqs: str) -> str:
+    """Return the URL with ``ssl_cert_reqs``, unless it has one or has no TLS."""
     parts = urlsplit(url)
-    if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
+    if not parts.scheme.startswith("rediss") or "ssl_cert_reqs=" in parts.query:
         return url
     query = f"{parts.query}&" if parts.query else ""
-    return parts._replace(query=f"{query}ssl_cert_reqs=required").geturl()
+    return parts._replace(query=f"{query}ssl_cert_reqs={cert_reqs}").geturl()
 
 
 def _number(
@@ -165,6 +176,11 @@ class SettingsSchema(Schema):
 
     redis_url = Address("redis", "rediss", data_key="REDIS_URL", required=True)
     broker_url = Address("redis", "rediss", data_key="CELERY_BROKER_URL", load_default=None)
+    redis_cert_reqs = fields.String(
+        data_key="REDIS_SSL_CERT_REQS",
+        load_default="required",
+        validate=validate.OneOf(("required", "none")),
+    )
     model_url = Address("http", "https", data_key="MODEL_URL", load_default=None)
     model_name = fields.String(data_key="MODEL_NAME", load_default=DEFAULT_MODEL_NAME)
     model_token = fields.String(data_key="HUGGINGFACE_INFERENCE_TOKEN", load_default=None)
@@ -224,8 +240,19 @@ class SettingsSchema(Schema):
                     name,
                 )
         data["one_redis"] = data["broker_url"] in (None, "", data["redis_url"])
-        data["broker_url"] = _with_certificate_check(data["broker_url"] or data["redis_url"])
+        cert_reqs = data.pop("redis_cert_reqs")
+        # Verification is redis-py's default, and not kombu's.
+        if cert_reqs == "none":
+            data["redis_url"] = _with_certificate_check(data["redis_url"], cert_reqs)
+        broker_url = data["broker_url"] or data["redis_url"]
+        data["broker_url"] = _with_certificate_check(broker_url, cert_reqs)
         return Settings(**data)
+
+    def handle_error(self, error: ValidationError, data: Any, **_: Any) -> None:
+        """Name the variable of the URL of Redis that was set."""
+        if isinstance(error.messages, dict) and "REDIS_URL" in error.messages:
+            env = {name: value for name, value in data.items() if value.strip()}
+            error.messages[_redis_variable(env)] = error.messages.pop("REDIS_URL")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -10,7 +10,7 @@ from pathlib import Path
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from chat.settings import load_settings
+from chat.settings import REDIS_VARIABLES, load_settings
 from local import model, redis
 from local.port import LOOPBACK, answers, free_port, port_from, require_free
 from local.service import Service
@@ -25,8 +25,6 @@ MODEL_PORT = 8088
 
 # The development server of the tutorial's React client.
 TUTORIAL_CLIENT = "http://localhost:3000"
-
-_REDIS_VARIABLES = ("REDIS_URL", "REDIS_HOST", "REDIS_PORT")
 
 
 class Plan:
@@ -50,7 +48,7 @@ class Plan:
         require_free("FLOWER_PORT", flower_port)
 
         backends = []
-        if any(name in env for name in _REDIS_VARIABLES):
+        if any(name in env for name in REDIS_VARIABLES):
             redis.require_usable(load_settings(env).redis_url)
         else:
             backends.append(self._redis(data / "redis"))

@@ -145,19 +145,19 @@ def require_usable(url: str) -> None:
     except redis.AuthenticationError:
         raise CannotStart(
             f"The Redis at {place} refuses the login: correct the user and the password in"
-            " REDIS_URL (or REDIS_USER and REDIS_PASSWORD)."
+            " the variable that names it (or in REDIS_USER and REDIS_PASSWORD)."
         ) from None
     except redis.ResponseError as error:
         if "unknown command" in str(error).lower():
             raise CannotStart(
-                f"The Redis at {place} has no RedisJSON: {BRING_YOUR_OWN}, or unset REDIS_URL to"
-                " use the embedded one."
+                f"The Redis at {place} has no RedisJSON: {BRING_YOUR_OWN}, or unset"
+                " the variable that names it, to use the embedded one."
             ) from None
         raise CannotStart(f"The Redis at {place} cannot be used: {error}") from None
     except (redis.RedisError, OSError) as error:
         raise CannotStart(
-            f"No Redis answers at {place} ({error}): start it, or unset REDIS_URL (and REDIS_HOST)"
-            " to use the embedded one."
+            f"No Redis answers at {place} ({error}): start it, or unset the variable that"
+            " names it, to use the embedded one."
         ) from None
 
 

@@ -18,7 +18,17 @@ TTL = 3600  # seconds; the expiry of the sessions of `store`
 
 # The folders whose files take longest: they come first, so that all processes of `make test` end
 # at about the same time.
-SLOWEST_FIRST = ("browser", "local", "faults", "terminal", "web", "bench", "chat", "tasks")
+SLOWEST_FIRST = (
+    "browser",
+    "local",
+    "faults",
+    "terminal",
+    "web",
+    "deploy",
+    "bench",
+    "chat",
+    "tasks",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

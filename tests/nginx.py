@@ -37,7 +37,7 @@ http {{
   }}
 }}
 """
-_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Nginx:
@@ -48,7 +48,7 @@ class Nginx:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._file = folder / "nginx.conf"
-        temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in _TEMPORARY)
+        temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
         lines = " ".join({**_CORRECT, **changed}.values())
         values = {"folder": folder, "port": self.port, "upstream": upstream, "lines": lines}
         self._file.write_text(_FILE.format(temporary=temporary, **values))

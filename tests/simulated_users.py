@@ -43,6 +43,7 @@ class Outcome:
     torn: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)  # users that could not continue
     slowest: float = 0.0  # seconds from sending to the whole reply
+    reconnects: int = 0  # WebSockets that were opened again
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def broken(self) -> list[str]:
@@ -102,6 +103,10 @@ class User(threading.Thread):
             self.outcome.replies += 1
             self.outcome.slowest = max(self.outcome.slowest, time.monotonic() - since)
 
+    def count_reconnect(self) -> None:
+        with self.outcome.lock:
+            self.outcome.reconnects += 1
+
 
 class EventsUser(User):
     """Sends bursts of messages; reconnects, and sends again what was not acknowledged."""
@@ -158,6 +163,7 @@ class EventsUser(User):
                     time.sleep(BACK_OFF)
             except CONNECTION_ERRORS:
                 undisturbed = False
+                self.count_reconnect()
                 self.connect()
                 is_over({"type": "history"})
         if undisturbed:
@@ -218,6 +224,7 @@ class PlainUser(User):
                     ended = reply["msg"] == reply_to(text)
                 socket.close()
             except (*CONNECTION_ERRORS, ValueError):
+                self.count_reconnect()
                 time.sleep(BACK_OFF)
         self.count_reply(since)
 

@@ -11,7 +11,18 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("chat", "web", "tasks", "local", "terminal", "bench", "tests", "client", "docs")
+FOLDERS = (
+    "chat",
+    "web",
+    "tasks",
+    "local",
+    "terminal",
+    "bench",
+    "tests",
+    "client",
+    "deploy",
+    "docs",
+)
 FILES = [
     path
     for folder in [ROOT, *(ROOT / name for name in FOLDERS)]

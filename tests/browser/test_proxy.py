@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_accessibility import expect_nothing_cut_off
+from tests.deployed_nginx import DeployedNginx
 from tests.nginx import Nginx
 from tests.processes import free_port, wait_until
 
@@ -31,6 +32,15 @@ def test_the_page_works_behind_a_correctly_configured_proxy(visitor, system, tmp
         tab = visitor().open(nginx.url).start_chat()
         tab.ask("hello")
         assert str(nginx.port) not in "".join(refusals(system))
+
+
+def test_the_page_works_over_tls_with_the_nginx_file_of_the_deployment(visitor, system, tmp_path):
+    ports = [web.port for web in system.webs]
+    with DeployedNginx(tmp_path / "nginx", ports) as nginx:
+        ada = visitor(ignore_https_errors=True)  # the certificate is the test's own
+        tab = ada.open(nginx.url).start_chat()
+        tab.ask("hello")
+        assert any(url.startswith(nginx.ws) for url in ada.requests)
 
 
 @pytest.mark.parametrize(

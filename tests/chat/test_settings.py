@@ -55,6 +55,34 @@ def test_host_and_port_of_redis_may_be_two_variables():
     assert load_settings({"REDIS_HOST": "there", "REDIS_PORT": "7"}).redis_url == "redis://there:7"
 
 
+# As Heroku's Key-Value Store and Redis Cloud set them.
+ADD_ONS = {
+    "REDIS_TLS_URL": "rediss://:p@ec2.example.com:12346",
+    "REDIS_URL": "redis://h:p@ec2.example.com:12345",
+    "REDISCLOUD_URL": "redis://default:p@redis-1.example.com:12345",
+    "REDIS_HOST": "there",
+}
+
+
+def test_of_several_variables_that_name_redis_the_first_in_the_documented_order_decides():
+    given = dict(ADD_ONS)
+    for name, url in ADD_ONS.items():
+        expected = url if "://" in url else f"redis://{url}:6379"
+        assert load_settings(given).redis_url == expected
+        assert load_settings({**given, name: " "}).redis_url != expected
+        del given[name]
+
+
+def test_the_certificate_of_an_add_ons_redis_may_be_accepted_unverified():
+    env = {**ADD_ONS, "REDIS_SSL_CERT_REQS": "none"}
+    settings = load_settings(env)
+    assert settings.redis_url == f"{ADD_ONS['REDIS_TLS_URL']}?ssl_cert_reqs=none"
+    assert settings.broker_url == settings.redis_url
+    other = load_settings({**env, "CELERY_BROKER_URL": "rediss://b?ssl_cert_reqs=required"})
+    assert other.broker_url == "rediss://b?ssl_cert_reqs=required"
+    assert load_settings({**env, "REDIS_TLS_URL": ""}).redis_url == ADD_ONS["REDIS_URL"]
+
+
 @pytest.mark.parametrize(
     ("given", "broker"),
     [
@@ -122,6 +150,10 @@ def test_the_second_model_has_an_address_a_name_a_key_and_headers_of_its_own():
         ("REDIS_URL", "http://127.0.0.1:6379"),
         ("REDIS_URL", "redis://h:port"),
         ("REDIS_URL", ":6379"),
+        ("REDIS_TLS_URL", "h:1"),
+        ("REDISCLOUD_URL", "https://h"),
+        ("REDIS_HOST", "two words"),
+        ("REDIS_SSL_CERT_REQS", "optional"),
         ("CELERY_BROKER_URL", "amqp://h"),
         ("MODEL_URL", "127.0.0.1:8000/v1/completions"),
         ("MODEL_URL", "http://"),

@@ -48,3 +48,18 @@ def test_a_server_with_any_certificate_is_not_trusted(authority, tmp_path):
             finally:
                 worker.kill()
             assert "Connected to" not in worker.output()
+
+
+def test_a_self_signed_certificate_of_an_add_on_is_accepted_if_that_was_asked_for(
+    authority, tmp_path
+):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("elsewhere.example.com").configure_cert(context)  # another name, too
+    system = System(tmp_path, webs=1, workers=1)
+    with tls_proxy(system.redis.port, context) as port:
+        system.env["REDIS_TLS_URL"] = f"rediss://localhost:{port}/0"
+        system.env["REDIS_URL"] = "redis://127.0.0.1:1/0"  # the add-on's, which refuses connections
+        system.env["REDIS_SSL_CERT_REQS"] = "none"
+        with system:
+            socket = Events(system.web.ws, begin(system.web.url))
+            assert socket.until_answered(socket.say("hello"))["msg"] == "echo: hello"

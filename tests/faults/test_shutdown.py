@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
 import websocket
 
 from tests import directives
 from tests.clients import Events, begin
+from tests.deployed_nginx import DeployedNginx
+from tests.simulated_users import concurrent_users
 
 EXIT_TIMEOUT = 20.0  # seconds; a dyno is killed after 30
 
@@ -78,3 +81,15 @@ def test_the_next_worker_continues_the_replies_of_the_last_one(system):
         hold.release()
         system.workers[0].start()
         assert socket.until_answered(message_id)["msg"] == hold.text
+
+
+def test_a_rolling_restart_behind_nginx_loses_nothing(system, tmp_path, monkeypatch):
+    with DeployedNginx(tmp_path / "nginx", [web.port for web in system.webs]) as nginx:
+        for name, value in nginx.trust.items():
+            monkeypatch.setenv(name, value)
+        with concurrent_users(SimpleNamespace(webs=[nginx])) as outcome:
+            for process in system.processes:
+                process.stop()
+                process.start()
+                process.ready()
+    assert outcome.reconnects

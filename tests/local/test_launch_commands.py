@@ -46,8 +46,14 @@ def test_celery_finds_the_application_and_the_command(dyno):
     assert command in celery.commands
 
 
-def test_flower_has_the_option_for_its_port():
-    assert shlex.split(COMMANDS["flower"])[4:] == ["--port=$PORT"]
+@pytest.mark.parametrize(("env", "port"), [({"PORT": "5432"}, "5432"), ({}, "5555")])
+def test_flower_gets_a_port_also_where_only_web_has_one(env, port):
+    """Heroku promises PORT to web dynos only."""
+    option = shlex.split(COMMANDS["flower"])[4]
+    shell = ["/bin/sh", "-c", f"echo {option}"]
+    assert subprocess.run(shell, env=env, capture_output=True, text=True).stdout == (
+        f"--port={port}\n"
+    )
     assert "port" in flower.options.options
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from chat.settings import REDIS_VARIABLES
 from local.errors import CannotStart
 from local.plan import TUTORIAL_CLIENT, Plan
 from local.port import free_port
 from local.redis import EmbeddedRedis
 from tests.processes import ROOT
 
-UNSET = ("REDIS_URL", "REDIS_HOST", "REDIS_PORT", "MODEL_URL", "ALLOWED_ORIGINS", "NO_PROXY")
+UNSET = (*REDIS_VARIABLES, "MODEL_URL", "ALLOWED_ORIGINS", "NO_PROXY")
 
 
 @pytest.fixture
@@ -106,6 +107,7 @@ def test_redis_and_the_model_are_embedded_if_nothing_is_set(environ, tmp_path):
         {"REDIS_URL": "redis://127.0.0.1:{port}/0"},
         {"REDIS_URL": "127.0.0.1:{port}"},
         {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "{port}"},
+        {"REDISCLOUD_URL": "redis://127.0.0.1:{port}/0"},
     ],
 )
 def test_a_given_redis_is_used(environ, tmp_path, where):

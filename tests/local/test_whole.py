@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from chat.settings import REDIS_VARIABLES
 from local.port import free_port
 from tests.clients import Plain, begin, history
 from tests.local.test_model import PASSIVE_THREADS
@@ -23,7 +24,7 @@ class Launcher:
     """`python -m local` on ports and data of its own."""
 
     def __init__(self, folder: Path, **env: str) -> None:
-        unset = dict.fromkeys(("REDIS_URL", "REDIS_HOST", "REDIS_PORT", "MODEL_URL"), "")
+        unset = dict.fromkeys((*REDIS_VARIABLES, "MODEL_URL"), "")
         self.port, self.flower = free_port(), free_port()
         ports = {"PORT": str(self.port), "FLOWER_PORT": str(self.flower)}
         self._log = folder / "log"
