@@ -15,11 +15,8 @@ PROCFILE = {
     )
 }
 _FLOWER = {"FLOWER_BASIC_AUTH", "FLOWER_PORT"}
-# Variables of docs/protocol.md that a part reads which may be missing here. They do no harm then.
-_OPTIONAL_PARTS = {"TRUSTED_PROXIES", "METRICS_TOKEN"}
 VARIABLES = (
     {str(field.data_key) for field in SettingsSchema().fields.values()}
     | set(REDIS_VARIABLES)
     | _FLOWER
-    | _OPTIONAL_PARTS
 )

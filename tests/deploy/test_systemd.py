@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import configparser
 import shlex
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -60,17 +57,3 @@ def test_it_is_not_killed_before_it_has_ended_and_starts_again(name):
 
 def test_a_web_process_may_open_as_many_files_as_websockets():
     assert int(service("web")["LimitNOFILE"]) > 20_000
-
-
-@pytest.mark.parametrize("name", UNITS)
-def test_systemd_finds_no_fault(name, tmp_path):
-    analyze = shutil.which("systemd-analyze")
-    if not analyze:
-        pytest.skip("no systemd here")
-    environment = ROOT / ".venv"
-    text = (FOLDER / UNITS[name]).read_text()
-    text = text.replace(f"{INSTALLED}/.venv", str(environment.resolve()))
-    unit: Path = tmp_path / UNITS[name]
-    unit.write_text(text)
-    run = subprocess.run([analyze, "verify", str(unit)], capture_output=True, text=True)
-    assert [line for line in run.stderr.splitlines() if unit.name.partition("@")[0] in line] == []
