@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from celery import Task
 
-from chat.log_context import log_context
 from tasks.queue_entry import TASK
 from tasks.session_processor import SessionProcessor
 
@@ -20,5 +19,4 @@ class ReplyTask(Task):  # type: ignore[misc]
 
     def run(self, token: str) -> None:
         """Answer the messages of the session ``token``, one after the other."""
-        with log_context(task_id=self.request.id):
-            self._processor.process(token)
+        self._processor.process(token)

@@ -20,6 +20,8 @@ from celery.exceptions import TaskRevokedError
 from celery.worker.request import Request
 from celery.worker.state import task_reserved
 
+from chat.log_context import log_context
+
 log = logging.getLogger(__name__)
 
 Handler = Callable[..., None]
@@ -42,7 +44,7 @@ class ReplyRequest(Request):  # type: ignore[misc]
             raise TaskRevokedError(self.id)
         result = pool.apply_async(
             _run,
-            args=(self.task, self.args),
+            args=(self.task, self.id, self.args),
             accept_callback=self.on_accepted,
             callback=self.on_success,
         )
@@ -50,11 +52,12 @@ class ReplyRequest(Request):  # type: ignore[misc]
         return result
 
 
-def _run(task: Task, args: Sequence[Any]) -> tuple[bool, Any, float]:
+def _run(task: Task, task_id: str, args: Sequence[Any]) -> tuple[bool, Any, float]:
     """Run the task. Returns what `Request.on_success` takes."""
     began = time.monotonic()
     try:
-        task.run(*args)
+        with log_context(task_id=task_id):
+            task.run(*args)
     except Exception:
         log.exception("a task has failed")
         return True, ExceptionInfo(), time.monotonic() - began

@@ -92,5 +92,5 @@ def test_a_pipe_without_a_reply_gets_an_error_and_an_exit_code(system):
         timeout=120,
     )
     assert run.stdout == b""
-    assert run.stderr.startswith(b"Error: The model could not answer this message.")
+    assert run.stderr.startswith(b"Error: The model cannot be used as it is set up.")
     assert run.returncode != 0

@@ -72,7 +72,8 @@ def test_a_pipe_can_continue_a_chat(system, tmp_path):
         ("x" * 70_000, "That message is too long."),
         (
             directives.status(401),
-            "The model could not answer this message. Please try another wording.",
+            "The model cannot be used as it is set up. Its operator finds the cause in the log, or"
+            " with python -m tasks.models.",
         ),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 import requests
 import websocket
 
+from tasks.models.failures import ModelUnusable
 from tests import directives
 from tests.clients import PATIENCE, open_websocket
 
@@ -145,7 +146,7 @@ def test_a_failed_reply_is_shown_as_an_ordinary_message(system, client):
     client.send(directives.status(401))
     client.send("and now?")
     failure = client.receive()
-    assert failure["msg"] == "The model could not answer this message. Please try another wording."
+    assert failure["msg"] == ModelUnusable("").msg
     assert client.receive()["msg"] == "echo: and now?"
 
 
