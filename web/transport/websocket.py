@@ -218,9 +218,10 @@ class WebSocket:
         with self._lock:
             if self.closed:
                 return False
+            # The reason first: `receive` looks at both without the lock.
+            self.close_reason, self.close_message = code, reason
             self.closed = True
             self._ping_timer.stop()
-            self.close_reason, self.close_message = code, reason
             frame = self._protocol.send(CloseConnection(code, reason))
             self._send_queue.close(frame, discard=discard, within=within)
             return True
