@@ -24,8 +24,8 @@ from tasks.models.sse import ErrorData, events
 from tasks.models.stream_errors import failure_in, failure_of_error
 from tasks.models.text_so_far import TextSoFar
 
-# Clients are told that the model thinks. The wire contract promises them so every 10 s: at most
-# this time after an event that came too early to be told, nothing arrives, and it is told then.
+# Clients get `thinking` at most this often. If an event comes too soon after the last notice and
+# nothing follows, the notice is sent after this time: two notices are at most 10 s apart.
 THINKING_INTERVAL = 5.0  # seconds
 # Some servers send text after the finish reason. Nearly all end the stream at once.
 FINISH_PATIENCE = 1.0  # seconds

@@ -83,7 +83,7 @@ class Failover:
         try:
             yield from self._second.answer(messages, text, call, second_retry, kept_text=kept_text)
         except ModelUnusable:
-            # Another try may reach the first one, so the person is told to make it.
+            # Another try may reach the first model, so its failure, which suggests one, is raised.
             if temporary is None:
                 raise
             raise temporary from None

@@ -34,7 +34,7 @@ _MAX_MESSAGE_LENGTH = 200  # characters of a server's error message in ours
 
 
 class Answered:
-    """A failure that a server has told, if it has."""
+    """A failure with the HTTP status and body of the server's error, if it sent one."""
 
     status = 0  # of the answer's head, 0 without one
     answer: Any = None  # its body: parsed JSON, or text

@@ -1,6 +1,6 @@
 """What one event of a stream, or one body that is not a stream, says about the reply.
 
-The shapes of all protocols are told apart by their keys, whichever protocol was asked: gateways
+The keys of an event show its protocol's shape, whichever protocol was asked: gateways
 translate, and not all of them completely.
 """
 

@@ -1,6 +1,6 @@
 """Asks a chat server that cannot continue a message for the rest of one that was cut.
 
-Such a server begins a new message. So the model is told to begin it with the last words of the old
+Such a server begins a new message. So we ask the model to begin it with the last words of the old
 one: they show where both join, with or without a space, and are not part of the rest.
 """
 
@@ -18,7 +18,7 @@ _INSTRUCTION = (
 )
 # How much of the text's end the model repeats: some words, which seldom come twice in one message.
 _REPEATED = 40  # characters
-# A model may repeat more than it is told, and put an ellipsis or a quotation mark before it.
+# A model may repeat more than we ask for, and put an ellipsis or a quotation mark before it.
 _MAX_PENDING = 4 * _REPEATED
 # Fewer equal characters, where the text ends and the rest begins, are a coincidence.
 _MIN_OVERLAP = 8
@@ -63,7 +63,7 @@ class RestOfReply:
         return self._joined(pending) if pending else ""
 
     def _joined(self, answer: str) -> str:
-        """Return the rest in an answer that does not begin with the words that it was told to."""
+        """Return the rest in an answer that does not begin with the words that we asked for."""
         answer = answer.lstrip()
         for length in range(min(len(self._text), len(answer)), _MIN_OVERLAP - 1, -1):
             if self._text.endswith(answer[:length]):

@@ -28,6 +28,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, lambda *_: record("interrupted", name))
     if "parent" in behaviours:  # of a child that outlives the test
+        # Longer than any test: the supervisor must end it.
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         record("pids", child.pid)
     record("pids", os.getpid())
